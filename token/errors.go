@@ -33,7 +33,7 @@ var (
 
 var (
 	errKind    = errors.New("token: a kind is three lower-case letters")
-	errPurpose = errors.New("token: a purpose is a kind, a colon and a name in lower-case letters, digits and hyphens")
+	errPurpose = errors.New("token: a purpose is 1 to 40 lower-case letters, digits and hyphens, with or without a kind and a colon before them")
 	errBinding = errors.New("token: a hash needs a token, a purpose and a row")
 	errTTL     = errors.New("token: a lifetime is between one second and 90 days")
 	errSubject = errors.New("token: a subject is 1 to 255 bytes of UTF-8 without NUL, a tenant at most as long")

@@ -11,25 +11,30 @@ import (
 	"unicode/utf8"
 )
 
-// Purpose says what a one-time token does: a Kind, a colon and a name, such as
-// "vrf:verify-email". It is part of the lookup, of the key and of the hash, so
-// that a token made for one purpose is nothing to another.
+// Purpose says what a one-time token does, such as "verify-email". It is part of
+// the lookup, of the key and of the hash, so that a token made for one purpose
+// is nothing to another. It may open with the kind of its tokens and a colon,
+// "vrf:verify-email", which shows in the token's text.
 type Purpose string
 
-// Kind returns the kind of the purpose's tokens.
+// Kind returns the kind of the purpose's tokens: KindOneTime, unless it names
+// another.
 func (p Purpose) Kind() Kind {
-	kind, _, _ := strings.Cut(string(p), ":")
-	return Kind(kind)
+	if kind, _, ok := strings.Cut(string(p), ":"); ok {
+		return Kind(kind)
+	}
+	return KindOneTime
 }
 
-// Valid reports whether p is a kind, a colon and 1 to 40 lower-case letters,
-// digits and hyphens.
+// Valid reports whether p is a name of 1 to 40 lower-case letters, digits and
+// hyphens, with a valid kind and a colon before it or not.
 func (p Purpose) Valid() bool {
-	kind, name, ok := strings.Cut(string(p), ":")
-	if !ok || !Kind(kind).Valid() || name == "" || len(name) > 40 {
-		return false
+	name := string(p)
+	if _, after, ok := strings.Cut(name, ":"); ok {
+		name = after
 	}
-	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	return p.Kind().Valid() && name != "" && len(name) <= 40 &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
 // OneTime is a one-time token without its secret.

@@ -297,7 +297,7 @@ func TestIssueRefusesBadParameters(t *testing.T) {
 	good := token.IssueParams{Purpose: verifyEmail, Subject: "u1", TTL: time.Hour}
 	bad := map[string]func(*token.IssueParams){
 		"no purpose":        func(p *token.IssueParams) { p.Purpose = "" },
-		"purpose no kind":   func(p *token.IssueParams) { p.Purpose = "verify-email" },
+		"purpose no name":   func(p *token.IssueParams) { p.Purpose = "vrf:" },
 		"purpose kind long": func(p *token.IssueParams) { p.Purpose = "verify:email" },
 		"purpose upper":     func(p *token.IssueParams) { p.Purpose = "vrf:Email" },
 		"purpose inner":     func(p *token.IssueParams) { p.Purpose = "vrf:a b" },
@@ -335,5 +335,16 @@ func TestMaintainDeletesExpiredOnly(t *testing.T) {
 	assert.NoError(t, k.Maintain(t.Context()))
 	assert.Len(t, k.store.Rows(), 1)
 	_, err := k.Peek(t.Context(), verifyEmail, live)
+	assert.NoError(t, err)
+}
+
+func TestAPurposeMayLeaveItsKindOut(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	_, raw := k.issue(t, "verify-email", "u1")
+	assert.Contains(t, raw, "tnn_one_")
+	_, err := k.Consume(t.Context(), "one:verify-email", raw)
+	assert.ErrorIs(t, err, token.ErrInvalid)
+	_, err = k.Consume(t.Context(), "verify-email", raw)
 	assert.NoError(t, err)
 }

@@ -42,6 +42,7 @@ type Kind string
 const (
 	KindSession    Kind = "ses" // opens a browser session
 	KindRefresh    Kind = "ref" // rotates a bearer session
+	KindOneTime    Kind = "one" // does what its Purpose says
 	KindVerify     Kind = "vrf" // proves a mailbox
 	KindReset      Kind = "rst" // sets a new password
 	KindMagicLink  Kind = "mag" // signs in from a mailed link

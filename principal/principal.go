@@ -1,0 +1,57 @@
+package principal
+
+import (
+	"context"
+	"time"
+)
+
+// Principal is the caller of one request, as it was read from the database for
+// this request: nothing in it is taken from a claim the client could have kept
+// (R15, R18). At least one of UserID and APIKeyID is set.
+type Principal struct {
+	// UserID is the user who acts. It is empty for a key that an organization
+	// owns.
+	UserID string
+	// SessionID is the public id of the session. It is empty for API keys.
+	SessionID string
+	// OrganizationID is the organization that is the scope of the request, where
+	// one is active. An API key's is fixed.
+	OrganizationID string
+	// APIKeyID is the key that the request was made with, where it was made with
+	// one.
+	APIKeyID string
+	// ImpersonatorID is the superuser who acts as UserID. Where it is set, every
+	// route that touches credentials, keys, provider tokens, deletion, ownership,
+	// acceptance or superuser powers is refused (R22), and Superuser is false.
+	ImpersonatorID string
+	// Role is the member's role in OrganizationID, as read with the session (R18).
+	Role string
+	// Superuser is true for an operator of the whole installation. It is never
+	// true for an API key or an impersonated session (R22).
+	Superuser bool
+	// Assurance is the assurance level of the session: 1 after one channel, 2
+	// after two different channels of which the second is totp, recovery or a
+	// passkey (R11). It is 0 for API keys.
+	Assurance int
+	// AuthenticatedAt is when the session last saw a full proof, in UTC. Step-up
+	// routes compare it with their freshness window (R12).
+	AuthenticatedAt time.Time
+	// Channels are the proofs that the session rests on: password, mailbox,
+	// provider, totp, recovery, passkey:<id> (R11). Do not change the slice.
+	Channels []string
+}
+
+type contextKey struct{}
+
+// NewContext returns a ctx in which p is the caller. p must not be changed
+// afterwards. A nil p hides the caller of the outer ctx.
+func NewContext(ctx context.Context, p *Principal) context.Context {
+	return context.WithValue(ctx, contextKey{}, p)
+}
+
+// FromContext returns the caller, and false where nobody has been identified.
+// The Principal is shared: read it only.
+func FromContext(ctx context.Context) (*Principal, bool) {
+	p, _ := ctx.Value(contextKey{}).(*Principal)
+	return p, p != nil
+}

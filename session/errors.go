@@ -1,0 +1,22 @@
+package session
+
+import "github.com/tenon-go/tenon/problem"
+
+// Errors of the package.
+var (
+	// ErrNoSession is the one answer to a token that opens nothing, whether it
+	// is malformed, unknown, forged, expired or revoked, or its user is banned,
+	// gone or changed (rule R7). It is never an outage.
+	ErrNoSession = problem.New(problem.Unauthenticated, "UNAUTHORIZED", "Sign in to continue.")
+	// ErrSessionNotFound means that the caller has no live session with that id;
+	// a stranger's session and one that never existed are the same.
+	ErrSessionNotFound = problem.New(problem.NotFound, "SESSION_NOT_FOUND", "You have no such session.")
+	// ErrNoPass means that a session was asked for without a pass of the door,
+	// or with one that vouches for nothing (rule R2).
+	ErrNoPass = problem.New(problem.Internal, "NO_PASS", "A session needs a pass.")
+	// ErrNoTransaction means that a call that is only right as a part of a
+	// larger change was made outside a transaction.
+	ErrNoTransaction = problem.New(problem.Internal, "NO_TRANSACTION", "This call needs a transaction.")
+	// ErrDuplicate is for stores: the id or the selector exists.
+	ErrDuplicate = problem.New(problem.Internal, "DUPLICATE_SESSION", "The session exists.")
+)

@@ -1,0 +1,100 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// Revoke ends the user's session with that id. It returns ErrSessionNotFound if
+// the user has no such session, whether or not somebody else has, or if it was
+// revoked before (ASVS 7.5.2).
+func (s *Service) Revoke(ctx context.Context, userID, id string) error {
+	if uuid.Validate(id) != nil {
+		return ErrSessionNotFound
+	}
+	return s.store.InTx(ctx, func(ctx context.Context) error {
+		ended, err := s.end(ctx, Ending{UserID: userID, ID: id})
+		if err != nil {
+			return err
+		}
+		if ended == 0 {
+			return ErrSessionNotFound
+		}
+		return nil
+	})
+}
+
+// RevokeOthers ends all of the user's sessions but keepID, and returns how many.
+// With Config.Users it raises the user's security version first and moves the
+// kept session to the new one, so that nothing that was in flight outlives the
+// call (rule R1). An empty keepID ends every session.
+func (s *Service) RevokeOthers(ctx context.Context, userID, keepID string) (int, error) {
+	var ended int
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		ending := Ending{UserID: userID, KeepID: keepID}
+		if s.cfg.Users != nil {
+			version, err := s.cfg.Users.RaiseVersion(ctx, userID)
+			if err != nil {
+				return fmt.Errorf("session: raise the security version: %w", err)
+			}
+			ending.KeepVersion = version
+		}
+		var err error
+		ended, err = s.end(ctx, ending)
+		return err
+	})
+	return ended, err
+}
+
+// RevokeAll ends every session of the user, the one that asks included.
+func (s *Service) RevokeAll(ctx context.Context, userID string) (int, error) {
+	return s.RevokeOthers(ctx, userID, "")
+}
+
+// RevokeUser ends the user's sessions as a part of a change to the account, in
+// whose transaction it runs: the caller has just raised the security version to
+// newVersion. The session keepID, if it is live, moves to newVersion and goes
+// on; it is empty where none shall (rule R1). It returns ErrNoTransaction
+// outside a transaction.
+func (s *Service) RevokeUser(ctx context.Context, userID, keepID string, newVersion int64) error {
+	if !s.store.InTransaction(ctx) {
+		return ErrNoTransaction
+	}
+	_, err := s.end(ctx, Ending{UserID: userID, KeepID: keepID, KeepVersion: newVersion})
+	return err
+}
+
+// SignOut ends the session that raw opens. A token that opens nothing is fine:
+// the caller is signed out, and learns nothing else. An outage is an error, and
+// the session may still be live.
+func (s *Service) SignOut(ctx context.Context, raw string) error {
+	found, err := s.find(ctx, raw)
+	if errors.Is(err, ErrNoSession) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.end(ctx, Ending{UserID: found.Session.UserID, ID: found.Session.ID})
+		return err
+	})
+}
+
+// end ends sessions in the transaction of ctx and tells the hooks.
+func (s *Service) end(ctx context.Context, e Ending) (int, error) {
+	e.At = s.now()
+	ids, err := s.store.EndSessions(ctx, e)
+	if err != nil {
+		return 0, fmt.Errorf("session: revoke: %w", err)
+	}
+	for _, id := range ids {
+		if err := call(ctx, s.cfg.Hooks.SessionRevoked, SessionRevoked{UserID: e.UserID, SessionID: id}); err != nil {
+			return 0, fmt.Errorf("session: revoke: hook: %w", err)
+		}
+	}
+	return len(ids), nil
+}

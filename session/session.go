@@ -1,0 +1,211 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/token"
+)
+
+// Session is one signed-in browser or program. Times are UTC microseconds.
+type Session struct {
+	// ID is public: it names the session in lists and opens nothing.
+	ID     string
+	UserID string
+	// OrganizationID is the active organization. [Service.Lookup] leaves it
+	// empty unless the user is a member now.
+	OrganizationID string
+	// SecurityVersion is the user's version under which the session was made.
+	// The session is dead once the user has a newer one (rule R1).
+	SecurityVersion int64
+	// Channels are what was proven, first factor first (rule R11).
+	Channels []string
+	// ProvenAt is when the last of Channels was proven.
+	ProvenAt time.Time
+	// BrowserOnly sessions have a cookie that ends with the browser.
+	BrowserOnly bool
+	// IP and UserAgent are the client's at sign-in. IP may be the zero Addr.
+	IP        netip.Addr
+	UserAgent string
+	CreatedAt time.Time
+	// LastSeenAt is exact to a minute.
+	LastSeenAt time.Time
+	// IdleEndsAt is when the session ends if it is not used; it moves with
+	// LastSeenAt and is never after EndsAt.
+	IdleEndsAt time.Time
+	// EndsAt is the absolute end. It never moves.
+	EndsAt time.Time
+}
+
+// Live reports whether the session has neither idled nor reached its end at now.
+func (s Session) Live(now time.Time) bool {
+	return now.Before(s.IdleEndsAt) && now.Before(s.EndsAt)
+}
+
+// Assurance is 2 after two different channels of which a later one is totp,
+// recovery or a passkey, else 1 (rule R11).
+func (s Session) Assurance() int { return assurance(s.Channels) }
+
+// User is what a session's lookup reads of its user.
+type User struct {
+	ID, Email, Name, Image   string
+	EmailVerified, Superuser bool
+	CreatedAt, UpdatedAt     time.Time
+}
+
+// Identity is a live session, its user, and the user's role in the active
+// organization, all read by one statement (rule R18).
+type Identity struct {
+	Session Session
+	User    User
+	// Role is empty where no organization is active.
+	Role string
+}
+
+// Grant is a started session and its token, which exists here and in the
+// client's hands only.
+type Grant struct {
+	Session Session
+	Token   token.Secret
+}
+
+// Users is what sessions need of the users, wherever they are kept.
+type Users interface {
+	// Hold keeps the user from being deleted until the transaction of ctx ends
+	// (rule R3). It returns an error if there is no such user.
+	Hold(ctx context.Context, userID string) error
+	// RaiseVersion raises the user's security version in the transaction of ctx
+	// and returns the new one (rule R1).
+	RaiseVersion(ctx context.Context, userID string) (int64, error)
+}
+
+// Organizations is what sessions need of the organizations.
+type Organizations interface {
+	// Hold keeps the organization from being deleted until the transaction of
+	// ctx ends (rule R3). It returns an error if there is none.
+	Hold(ctx context.Context, organizationID string) error
+}
+
+// Config configures a [Service]. Only Peppers has no default.
+type Config struct {
+	// Peppers are the keys under which tokens are hashed; a crypto.Keyring is
+	// one. Required.
+	Peppers token.Peppers
+	// Idle is how long a session lives without being used, at least two minutes
+	// because use is recorded once a minute. Defaults to 7 days, or to Absolute
+	// where that is shorter.
+	Idle time.Duration
+	// Absolute is how long a session lives at most, whatever happens, up to 400
+	// days (the longest a browser keeps a cookie). Defaults to 30 days.
+	Absolute time.Duration
+	// BrowserOnly is how long a session lives at most whose cookie ends with the
+	// browser, because browsers that restore their windows never end. Defaults
+	// to 24 hours, or to Absolute where that is shorter.
+	BrowserOnly time.Duration
+	// Users raises security versions when a user signs out everywhere and holds
+	// users of trusted starts. Defaults to nil: sessions are ended, and what is
+	// in flight lives.
+	Users Users
+	// Organizations holds an organization that becomes active. Defaults to nil:
+	// nothing is held, and an id without a membership is no scope anyway.
+	Organizations Organizations
+	// Hooks run inside the transaction of what they report.
+	Hooks Hooks
+	// Logger gets what must not fail a request. Defaults to slog.Default().
+	Logger *slog.Logger
+	// Now is the clock. Defaults to the store's (rule R32).
+	Now func() time.Time
+	// Rand makes tokens and ids. It must be safe for concurrent use. Defaults to
+	// crypto/rand.Reader.
+	Rand io.Reader
+}
+
+const (
+	defaultIdle        = 7 * 24 * time.Hour
+	defaultAbsolute    = 30 * 24 * time.Hour
+	defaultBrowserOnly = 24 * time.Hour
+	minLifetime        = 2 * time.Minute
+	maxLifetime        = 400 * 24 * time.Hour
+)
+
+func (c *Config) setDefaults(store Store) {
+	if c.Absolute == 0 {
+		c.Absolute = defaultAbsolute
+	}
+	if c.Idle == 0 {
+		c.Idle = min(defaultIdle, c.Absolute)
+	}
+	if c.BrowserOnly == 0 {
+		c.BrowserOnly = min(defaultBrowserOnly, c.Absolute)
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = store.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Peppers == nil:
+		return errors.New("session: Config.Peppers is required")
+	case c.Absolute < minLifetime || c.Absolute > maxLifetime:
+		return fmt.Errorf("session: Config.Absolute must be between %v and %v", minLifetime, maxLifetime)
+	case c.Idle < minLifetime || c.Idle > c.Absolute:
+		return fmt.Errorf("session: Config.Idle must be between %v and Absolute", minLifetime)
+	case c.BrowserOnly < minLifetime || c.BrowserOnly > c.Absolute:
+		return fmt.Errorf("session: Config.BrowserOnly must be between %v and Absolute", minLifetime)
+	}
+	return nil
+}
+
+// Service starts, finds and ends sessions. It is safe for concurrent use.
+type Service struct {
+	store  Store
+	cfg    Config
+	hasher *token.Hasher
+}
+
+// New returns a Service on store, or says what is wrong with cfg. It does no I/O.
+func New(store Store, cfg Config) (*Service, error) {
+	if store == nil {
+		return nil, errors.New("session: a store is required")
+	}
+	cfg.setDefaults(store)
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	return &Service{store: store, cfg: cfg, hasher: token.NewHasher(cfg.Peppers)}, nil
+}
+
+// now is the one clock (rule R32), as exact as the databases are.
+func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Microsecond) }
+
+// binding ties a session's verifier to its row, so that one copied to another
+// row does not verify there.
+func binding(id string) token.Binding { return token.Binding{Purpose: "session", Row: id} }
+
+// Principal returns the caller that the identity stands for.
+func (i Identity) Principal() *principal.Principal {
+	return &principal.Principal{
+		UserID:          i.User.ID,
+		SessionID:       i.Session.ID,
+		OrganizationID:  i.Session.OrganizationID,
+		Role:            i.Role,
+		Superuser:       i.User.Superuser,
+		Assurance:       i.Session.Assurance(),
+		AuthenticatedAt: i.Session.ProvenAt,
+		Channels:        i.Session.Channels,
+	}
+}

@@ -1,0 +1,125 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/internal/door"
+	"github.com/tenon-go/tenon/token"
+)
+
+// Kind is the kind of a session's token (see package token).
+const Kind = token.KindSession
+
+// maxUserAgent bounds what is stored of a User-Agent header, in bytes.
+const maxUserAgent = 512
+
+// Start makes a session for whoever the pass vouches for, in the caller's
+// transaction, and returns its token. Only package auth can make a pass, so
+// this is the only way to a session (rule R2).
+//
+// Each call makes a fresh token of 190 random bits (ASVS 7.2.3, 7.2.4). The
+// door's transaction began by updating the user's row, which holds the user
+// against a concurrent deletion, ban or reset (rules R1, R3).
+//
+// It returns ErrNoPass for a pass that vouches for nothing and ErrNoTransaction
+// outside a transaction.
+func (s *Service) Start(ctx context.Context, pass door.Pass) (Grant, error) {
+	facts, ok := pass.Facts()
+	if !ok {
+		return Grant{}, ErrNoPass
+	}
+	return s.start(ctx, facts)
+}
+
+// start takes the facts as they are: its callers know that they are true.
+func (s *Service) start(ctx context.Context, facts door.Facts) (Grant, error) {
+	if !s.store.InTransaction(ctx) {
+		return Grant{}, ErrNoTransaction
+	}
+	if !validChannels(facts.Channels) || facts.ProvenAt.IsZero() {
+		return Grant{}, fmt.Errorf("session: start: channels or the time of proof are missing: %w", ErrNoPass)
+	}
+	record, secret, err := s.newRecord(ctx, facts)
+	if err != nil {
+		return Grant{}, fmt.Errorf("session: start: %w", err)
+	}
+	if err := s.holdOrganization(ctx, facts.OrganizationID); err != nil {
+		return Grant{}, fmt.Errorf("session: start: %w", err)
+	}
+	if err := s.store.CreateSession(ctx, record); err != nil {
+		return Grant{}, fmt.Errorf("session: start: %w", err)
+	}
+	if err := call(ctx, s.cfg.Hooks.SessionStarted, SessionStarted{Session: record.Session}); err != nil {
+		return Grant{}, fmt.Errorf("session: start: hook: %w", err)
+	}
+	return Grant{Session: record.Session, Token: secret}, nil
+}
+
+func (s *Service) newRecord(ctx context.Context, facts door.Facts) (Record, token.Secret, error) {
+	id, err := uuid.NewV7FromReader(s.cfg.Rand)
+	if err != nil {
+		return Record{}, token.Secret{}, fmt.Errorf("id: %w", err)
+	}
+	tok, err := token.Generate(s.cfg.Rand, Kind)
+	if err != nil {
+		return Record{}, token.Secret{}, err
+	}
+	verifier, err := s.hasher.Hash(ctx, tok, binding(id.String()))
+	if err != nil {
+		return Record{}, token.Secret{}, err
+	}
+	session := s.describe(id.String(), facts)
+	return Record{Session: session, Selector: tok.Selector(), Verifier: verifier}, tok.Secret(), nil
+}
+
+func (s *Service) describe(id string, facts door.Facts) Session {
+	now := s.now()
+	life := s.cfg.Absolute
+	if facts.BrowserOnly {
+		life = s.cfg.BrowserOnly
+	}
+	return Session{
+		ID:              id,
+		UserID:          facts.UserID,
+		OrganizationID:  facts.OrganizationID,
+		SecurityVersion: facts.SecurityVersion,
+		Channels:        facts.Channels,
+		ProvenAt:        facts.ProvenAt.UTC().Truncate(time.Microsecond),
+		BrowserOnly:     facts.BrowserOnly,
+		IP:              facts.IP.Unmap().WithZone(""),
+		UserAgent:       clean(facts.UserAgent),
+		CreatedAt:       now,
+		LastSeenAt:      now,
+		IdleEndsAt:      now.Add(min(s.cfg.Idle, life)),
+		EndsAt:          now.Add(life),
+	}
+}
+
+func (s *Service) holdOrganization(ctx context.Context, organizationID string) error {
+	if organizationID == "" || s.cfg.Organizations == nil {
+		return nil
+	}
+	return s.cfg.Organizations.Hold(ctx, organizationID)
+}
+
+// clean makes a header's text fit to store and to show: valid UTF-8 without
+// control characters, cut to maxUserAgent bytes.
+func clean(text string) string {
+	if len(text) > maxUserAgent {
+		text = text[:maxUserAgent]
+	}
+	text = strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+	return strings.TrimSpace(text)
+}

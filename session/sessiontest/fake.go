@@ -1,0 +1,214 @@
+package sessiontest
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tenon-go/tenon/session"
+)
+
+// UserState is a user as a lookup sees one.
+type UserState struct {
+	session.User
+	SecurityVersion int64
+	// Banned users have no session, and neither have users that are Gone.
+	Banned, Gone bool
+}
+
+// Fake is a session.Store in memory. It is safe for concurrent use; its
+// transactions run one after the other.
+type Fake struct {
+	now func() time.Time
+	mem *memory[state]
+}
+
+type state struct {
+	rows  map[string]row // by id
+	users map[string]UserState
+	roles map[membership]string
+}
+
+type row struct {
+	session.Record
+	revokedAt time.Time
+}
+
+type membership struct{ organizationID, userID string }
+
+var _ session.Store = (*Fake)(nil)
+
+// NewFake returns an empty Fake whose clock is now, or the system's if now is
+// nil.
+func NewFake(now func() time.Time) *Fake {
+	if now == nil {
+		now = time.Now
+	}
+	return &Fake{now: now, mem: newMemory(
+		state{rows: map[string]row{}, users: map[string]UserState{}, roles: map[membership]string{}},
+		func(s state) state {
+			return state{rows: maps.Clone(s.rows), users: maps.Clone(s.users), roles: maps.Clone(s.roles)}
+		})}
+}
+
+// PutUser inserts or replaces a user.
+func (f *Fake) PutUser(ctx context.Context, u UserState) error {
+	return f.mem.do(ctx, func(s *state) error {
+		s.users[u.ID] = u
+		return nil
+	})
+}
+
+// PutRole sets the user's role in the organization; an empty role ends the
+// membership.
+func (f *Fake) PutRole(ctx context.Context, organizationID, userID, role string) error {
+	return f.mem.do(ctx, func(s *state) error {
+		s.roles[membership{organizationID, userID}] = role
+		return nil
+	})
+}
+
+// SetDown makes every call fail like an unreachable database, or work again.
+func (f *Fake) SetDown(down bool) { f.mem.down.Store(down) }
+
+// InTx implements session.Store.
+func (f *Fake) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	return f.mem.inTx(ctx, fn)
+}
+
+// InTransaction implements session.Store.
+func (f *Fake) InTransaction(ctx context.Context) bool { return f.mem.transaction(ctx) != nil }
+
+// Now implements session.Store.
+func (f *Fake) Now() time.Time { return f.now().UTC().Truncate(time.Microsecond) }
+
+// CreateSession implements session.Store.
+func (f *Fake) CreateSession(ctx context.Context, r session.Record) error {
+	return f.mem.do(ctx, func(s *state) error {
+		if _, ok := s.rows[r.ID]; ok {
+			return session.ErrDuplicate
+		}
+		if _, ok := s.bySelector(r.Selector); ok {
+			return session.ErrDuplicate
+		}
+		r.Channels = slices.Clone(r.Channels)
+		r.Verifier.MAC = slices.Clone(r.Verifier.MAC)
+		s.rows[r.ID] = row{Record: r}
+		return nil
+	})
+}
+
+// FindSession implements session.Store.
+func (f *Fake) FindSession(ctx context.Context, selector string) (found session.Found, err error) {
+	err = f.mem.do(ctx, func(s *state) error {
+		r, ok := s.bySelector(selector)
+		if !ok || !s.admits(r) {
+			return session.ErrNoSession
+		}
+		found.Session = r.Session
+		found.Session.Channels = slices.Clone(r.Channels)
+		found.User = s.users[r.UserID].User
+		found.Role = s.roles[membership{r.OrganizationID, r.UserID}]
+		found.Verifier = r.Verifier
+		return nil
+	})
+	return found, err
+}
+
+// TouchSession implements session.Store.
+func (f *Fake) TouchSession(ctx context.Context, t session.Touch) error {
+	return f.mem.do(ctx, func(s *state) error {
+		r, ok := s.rows[t.ID]
+		if !ok || !r.revokedAt.IsZero() || !r.Live(t.SeenAt) || r.LastSeenAt.After(t.Before) {
+			return nil
+		}
+		r.LastSeenAt, r.IdleEndsAt = t.SeenAt, t.IdleEndsAt
+		if r.IdleEndsAt.After(r.EndsAt) {
+			r.IdleEndsAt = r.EndsAt
+		}
+		s.rows[t.ID] = r
+		return nil
+	})
+}
+
+// ListSessions implements session.Store.
+func (f *Fake) ListSessions(ctx context.Context, userID string, now time.Time, limit int) (list []session.Session, err error) {
+	err = f.mem.do(ctx, func(s *state) error {
+		for _, r := range s.rows {
+			if r.UserID == userID && s.admits(r) && r.Live(now) {
+				list = append(list, r.Session)
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b session.Session) int {
+		return cmp.Or(b.LastSeenAt.Compare(a.LastSeenAt), cmp.Compare(b.ID, a.ID))
+	})
+	return list[:min(limit, len(list))], err
+}
+
+// EndSessions implements session.Store.
+func (f *Fake) EndSessions(ctx context.Context, e session.Ending) (ids []string, err error) {
+	err = f.mem.do(ctx, func(s *state) error {
+		for id, r := range s.rows {
+			if r.UserID != e.UserID || !r.revokedAt.IsZero() || e.ID != "" && e.ID != id {
+				continue
+			}
+			if id == e.KeepID && (e.KeepVersion == 0 || r.SecurityVersion == e.KeepVersion-1) {
+				r.SecurityVersion = max(r.SecurityVersion, e.KeepVersion)
+			} else {
+				r.revokedAt = e.At
+				ids = append(ids, id)
+			}
+			s.rows[id] = r
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return ids, err
+}
+
+// SetOrganization implements session.Store.
+func (f *Fake) SetOrganization(ctx context.Context, userID, id, organizationID string) error {
+	return f.mem.do(ctx, func(s *state) error {
+		r, ok := s.rows[id]
+		if !ok || r.UserID != userID || !r.revokedAt.IsZero() {
+			return session.ErrSessionNotFound
+		}
+		r.OrganizationID = organizationID
+		s.rows[id] = r
+		return nil
+	})
+}
+
+// PruneSessions implements session.Store.
+func (f *Fake) PruneSessions(ctx context.Context, before time.Time, limit int) (n int, err error) {
+	err = f.mem.do(ctx, func(s *state) error {
+		for id, r := range s.rows {
+			over := r.IdleEndsAt.Before(before) || !r.revokedAt.IsZero() && r.revokedAt.Before(before)
+			if over && n < limit {
+				delete(s.rows, id)
+				n++
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (s *state) bySelector(selector string) (row, bool) {
+	for _, r := range s.rows {
+		if r.Selector == selector {
+			return r, true
+		}
+	}
+	return row{}, false
+}
+
+// admits reports whether the row and its user let the session be.
+func (s *state) admits(r row) bool {
+	u, ok := s.users[r.UserID]
+	return ok && r.revokedAt.IsZero() && !u.Banned && !u.Gone && u.SecurityVersion == r.SecurityVersion
+}

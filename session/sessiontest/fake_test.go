@@ -1,0 +1,21 @@
+package sessiontest_test
+
+import (
+	"testing"
+
+	"github.com/tenon-go/tenon/session/sessiontest"
+)
+
+func TestFake(t *testing.T) {
+	t.Parallel()
+	sessiontest.TestStore(t, func(t *testing.T) sessiontest.Env {
+		t.Helper()
+		fake := sessiontest.NewFake(nil)
+		return sessiontest.Env{
+			Store:   fake,
+			PutUser: fake.PutUser,
+			PutRole: fake.PutRole,
+			Break:   func() { fake.SetDown(true) },
+		}
+	})
+}

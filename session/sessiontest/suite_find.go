@@ -1,0 +1,77 @@
+package sessiontest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/session"
+)
+
+func findClauses() []clause {
+	return []clause{
+		{"find knows no unknown selector", func(t *testing.T, w *world) {
+			w.dead(t, w.record(w.user(t)))
+		}},
+		{"find passes over a revoked session", func(t *testing.T, w *world) {
+			r := w.create(t, w.user(t), nil)
+			w.end(t, session.Ending{UserID: r.UserID, ID: r.ID})
+			w.dead(t, r)
+		}},
+		{"R1 find passes over a banned user", func(t *testing.T, w *world) {
+			userChange(t, w, func(u *UserState) { u.Banned = true })
+		}},
+		{"R1 find passes over a user who is gone", func(t *testing.T, w *world) {
+			userChange(t, w, func(u *UserState) { u.Gone = true })
+		}},
+		{"R1 find passes over an older security version", func(t *testing.T, w *world) {
+			userChange(t, w, func(u *UserState) { u.SecurityVersion++ })
+		}},
+		{"R1 find passes over a newer security version", func(t *testing.T, w *world) {
+			r := w.create(t, w.user(t), func(r *session.Record) { r.SecurityVersion = 2 })
+			w.dead(t, r)
+		}},
+		{"R18 find reads the role as it is now", findReadsRole},
+		{"R18 find reads the user as it is now", findReadsUser},
+		{"find does not judge times", func(t *testing.T, w *world) {
+			r := w.create(t, w.user(t), func(r *session.Record) {
+				r.IdleEndsAt, r.EndsAt = w.now.Add(-2*time.Hour), w.now.Add(-time.Hour)
+			})
+			same(t, w.find(t, r).Session, r.Session)
+		}},
+	}
+}
+
+func userChange(t *testing.T, w *world, change func(*UserState)) {
+	t.Helper()
+	u := w.describe()
+	assert.NoError(t, w.PutUser(t.Context(), u))
+	r, other := w.create(t, u.ID, nil), w.create(t, w.user(t), nil)
+	w.find(t, r)
+	change(&u)
+	assert.NoError(t, w.PutUser(t.Context(), u))
+	w.dead(t, r)
+	w.find(t, other)
+}
+
+func findReadsRole(t *testing.T, w *world) {
+	user, organization, elsewhere := w.user(t), newID(), newID()
+	assert.NoError(t, w.PutRole(t.Context(), elsewhere, user, "owner"))
+	assert.NoError(t, w.PutRole(t.Context(), organization, w.user(t), "owner"))
+	r := w.create(t, user, func(r *session.Record) { r.OrganizationID = organization })
+	for _, role := range []string{"", "member", "admin", ""} {
+		assert.NoError(t, w.PutRole(t.Context(), organization, user, role))
+		assert.Equal(t, w.find(t, r).Role, role)
+	}
+}
+
+func findReadsUser(t *testing.T, w *world) {
+	u := w.describe()
+	assert.NoError(t, w.PutUser(t.Context(), u))
+	r := w.create(t, u.ID, nil)
+	u.Email, u.Name, u.Image, u.EmailVerified, u.Superuser = "new@example.com", "Ada B.", "", false, true
+	assert.NoError(t, w.PutUser(t.Context(), u))
+	got := w.find(t, r).User
+	got.CreatedAt, got.UpdatedAt = u.CreatedAt, u.UpdatedAt
+	assert.Equal(t, got, u.User)
+}

@@ -1,0 +1,125 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/tenon-go/tenon/internal/cookie"
+	"github.com/tenon-go/tenon/internal/route"
+)
+
+// cookieName is the cookie's name after the prefix of the cookie policy.
+const cookieName = "session"
+
+// HandlerConfig configures a [Handler]. Only BaseURL has no default.
+type HandlerConfig struct {
+	// BaseURL is the site's origin, such as https://example.com. It alone decides
+	// the cookie (rule R27): __Host-tenon_session with https, tenon_dev_session
+	// with http, which is for a loopback host only. Required.
+	BaseURL string
+	// TrustedOrigins may call the unsafe routes besides BaseURL's own (rule R16).
+	// Defaults to none.
+	TrustedOrigins []string
+	// Logger gets what went wrong. Defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// Handler serves the session routes, relative to where it is mounted, and is the
+// place that knows the session's cookie. It is safe for concurrent use.
+type Handler struct {
+	svc     *Service
+	cookies cookie.Policy
+	served  http.Handler
+}
+
+// NewHandler returns the Handler of svc, or says what is wrong with cfg.
+func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
+	if svc == nil {
+		return nil, errors.New("session: a service is required")
+	}
+	cookies, err := cookie.New(cfg.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("session: HandlerConfig.BaseURL: %w", err)
+	}
+	h := &Handler{svc: svc, cookies: cookies}
+	table, err := h.Routes().Handler(route.Config{
+		BaseURL:        cfg.BaseURL,
+		TrustedOrigins: cfg.TrustedOrigins,
+		Checks:         map[route.Access]func(*http.Request) error{route.User: CheckUser},
+		Logger:         cfg.Logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("session: routes: %w", err)
+	}
+	h.served = h.Middleware(table)
+	return h, nil
+}
+
+// ServeHTTP serves the routes of [Handler.Routes] behind [Handler.Middleware].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.served.ServeHTTP(w, r) }
+
+// Routes lists the endpoints. A host that serves the table itself puts
+// [Handler.Middleware] around it and checks route.User with [CheckUser].
+func (h *Handler) Routes() route.Table {
+	return route.Table{
+		{
+			Method: http.MethodGet, Path: "/get-session", Access: route.Public,
+			Summary: "Who is signed in: the session and its user, or null",
+			Request: empty{}, Ignored: []string{"disableCookieCache", "disableRefresh"},
+			Response: (*sessionAndUser)(nil), Handler: h.GetSession,
+		}, {
+			Method: http.MethodGet, Path: "/list-sessions", Access: route.User,
+			Summary: "The caller's live sessions, the most recently used first",
+			Request: empty{}, Response: []wireSession{}, Handler: h.ListSessions,
+		}, {
+			Method: http.MethodPost, Path: "/revoke-session", Access: route.User,
+			Summary: "End one of the caller's sessions",
+			Request: revokeRequest{}, Response: status{}, Handler: h.RevokeSession,
+		}, {
+			Method: http.MethodPost, Path: "/revoke-sessions", Access: route.User,
+			Summary: "End all of the caller's sessions, this one included",
+			Request: empty{}, Response: status{}, Handler: h.RevokeSessions,
+		}, {
+			Method: http.MethodPost, Path: "/revoke-other-sessions", Access: route.User,
+			Summary: "End all of the caller's sessions but this one",
+			Request: empty{}, Response: status{}, Handler: h.RevokeOtherSessions,
+		}, {
+			Method: http.MethodPost, Path: "/sign-out", Access: route.Public,
+			Summary: "End this session and forget its cookie",
+			Request: empty{}, Ignored: []string{"callbackURL", "disableRedirect", "state"},
+			Response: signedOut{}, Handler: h.SignOut,
+		},
+	}
+}
+
+// SetCookie hands the grant's token to the browser. Its Max-Age reaches to the
+// absolute end of the session, so that the cookie never has to be renewed: the
+// server alone judges when a session idled. A browser-only session's cookie has
+// no Max-Age.
+func (h *Handler) SetCookie(w http.ResponseWriter, g Grant) {
+	var life time.Duration
+	if !g.Session.BrowserOnly {
+		life = max(g.Session.EndsAt.Sub(h.svc.now()), time.Second)
+	}
+	h.cookies.Set(w, cookieName, g.Token.Reveal(), life)
+}
+
+// ClearCookie makes the browser forget the session's cookie.
+func (h *Handler) ClearCookie(w http.ResponseWriter) { h.cookies.Clear(w, cookieName) }
+
+// token returns what the request's cookie holds, "" where cookies don't count.
+func (h *Handler) token(r *http.Request) string {
+	if !cookiesCount(r) {
+		return ""
+	}
+	return h.cookies.Get(r, cookieName)
+}
+
+// cookiesCount reports whether the request names no other credentials (rule
+// R16). A header that is there and empty is one, too.
+func cookiesCount(r *http.Request) bool {
+	return len(r.Header.Values("Authorization")) == 0 && len(r.Header.Values("X-Api-Key")) == 0
+}

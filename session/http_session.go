@@ -1,0 +1,141 @@
+package session
+
+import (
+	"net/http"
+
+	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/problem"
+)
+
+// GetSession answers GET get-session with {session, user}, or null where nobody
+// is signed in. It never clears the cookie: a late answer about an old one would
+// take the new one of another tab along. Here and in every endpoint
+// [Handler.Middleware] has to come before.
+func (h *Handler) GetSession(w http.ResponseWriter, r *http.Request) {
+	if err := route.DecodeQuery(r, &empty{}); err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	if err := LookupError(r.Context()); err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	found, ok := FromContext(r.Context())
+	if !ok {
+		route.WriteJSON(w, r, http.StatusOK, nil)
+		return
+	}
+	device := Device{Session: found.Session, Name: DeviceName(found.Session.UserAgent), Current: true}
+	route.WriteJSON(w, r, http.StatusOK, sessionAndUser{Session: newWireSession(device), User: newWireUser(found.User)})
+}
+
+// ListSessions answers GET list-sessions with an array.
+func (h *Handler) ListSessions(w http.ResponseWriter, r *http.Request) {
+	caller, err := callerOf(r)
+	if err == nil {
+		err = route.DecodeQuery(r, &empty{})
+	}
+	if err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	devices, err := h.svc.List(r.Context(), caller.UserID, caller.SessionID)
+	if err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	list := make([]wireSession, 0, len(devices))
+	for _, d := range devices {
+		list = append(list, newWireSession(d))
+	}
+	route.WriteJSON(w, r, http.StatusOK, list)
+}
+
+// RevokeSession answers POST revoke-session {token}. The session of another user
+// and one that never existed are the same 404.
+func (h *Handler) RevokeSession(w http.ResponseWriter, r *http.Request) {
+	caller, err := callerOf(r)
+	if err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	var request revokeRequest
+	if err := route.Decode(r, &request); err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	if err := h.svc.Revoke(r.Context(), caller.UserID, request.Token); err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	if request.Token == caller.SessionID {
+		h.ClearCookie(w)
+	}
+	route.WriteJSON(w, r, http.StatusOK, status{Status: true})
+}
+
+// RevokeSessions answers POST revoke-sessions: it ends all of the caller's
+// sessions and clears the cookie.
+func (h *Handler) RevokeSessions(w http.ResponseWriter, r *http.Request) {
+	if h.revokeMany(w, r, func(*principal.Principal) string { return "" }) {
+		h.ClearCookie(w)
+		route.WriteJSON(w, r, http.StatusOK, status{Status: true})
+	}
+}
+
+// RevokeOtherSessions answers POST revoke-other-sessions.
+func (h *Handler) RevokeOtherSessions(w http.ResponseWriter, r *http.Request) {
+	if h.revokeMany(w, r, func(caller *principal.Principal) string { return caller.SessionID }) {
+		route.WriteJSON(w, r, http.StatusOK, status{Status: true})
+	}
+}
+
+// revokeMany ends the caller's sessions but the one that keep names, and reports
+// false where it has answered with a problem.
+func (h *Handler) revokeMany(w http.ResponseWriter, r *http.Request, keep func(*principal.Principal) string) bool {
+	caller, err := callerOf(r)
+	if err == nil {
+		err = route.Decode(r, &empty{})
+	}
+	if err == nil {
+		_, err = h.svc.RevokeOthers(r.Context(), caller.UserID, keep(caller))
+	}
+	if err != nil {
+		problem.Write(w, r, err)
+		return false
+	}
+	return true
+}
+
+// SignOut answers POST sign-out. It ends the session that the cookie opens, if
+// there is one, and clears the cookie; it says the same to everybody. During an
+// outage it answers 503 and leaves the cookie, so that another try ends the
+// session rather than only hiding it.
+func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
+	if err := route.Decode(r, &empty{}); err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	if err := h.svc.SignOut(r.Context(), h.token(r)); err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	if cookiesCount(r) {
+		h.ClearCookie(w)
+	}
+	route.WriteJSON(w, r, http.StatusOK, signedOut{Success: true})
+}
+
+// callerOf returns the caller who came with a session. A key has none, and must
+// not manage those of people.
+func callerOf(r *http.Request) (*principal.Principal, error) {
+	if err := CheckUser(r); err != nil {
+		return nil, err
+	}
+	p, ok := principal.FromContext(r.Context())
+	if !ok || p.SessionID == "" {
+		return nil, problem.ErrForbidden
+	}
+	return p, nil
+}

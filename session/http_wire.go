@@ -1,0 +1,84 @@
+package session
+
+import "github.com/tenon-go/tenon/internal/route"
+
+// empty is a request without fields.
+type empty struct{}
+
+// revokeRequest names a session by what lists call its token.
+type revokeRequest struct {
+	Token string `json:"token" required:"true" maxLength:"64" description:"The session's id, as list-sessions gives it."`
+}
+
+type status struct {
+	Status bool `json:"status"`
+}
+
+type signedOut struct {
+	Success bool `json:"success"`
+}
+
+type sessionAndUser struct {
+	Session wireSession `json:"session"`
+	User    wireUser    `json:"user"`
+}
+
+// wireSession has the official client's fields and, after them, ours.
+type wireSession struct {
+	ID        string     `json:"id"`
+	UserID    string     `json:"userId"`
+	Token     string     `json:"token" description:"The session's id once more. It opens nothing; revoke-session takes it."`
+	ExpiresAt route.Time `json:"expiresAt" description:"When the session ends if it is not used until then."`
+	CreatedAt route.Time `json:"createdAt"`
+	UpdatedAt route.Time `json:"updatedAt" description:"When the session was last used, exact to a minute."`
+	IPAddress *string    `json:"ipAddress"`
+	UserAgent *string    `json:"userAgent"`
+
+	ActiveOrganizationID *string    `json:"activeOrganizationId"`
+	Device               string     `json:"device" description:"The browser and system in words, such as Firefox on Windows."`
+	Current              bool       `json:"current" description:"Whether this is the session that asks."`
+	EndsAt               route.Time `json:"endsAt" description:"When the session ends whatever happens."`
+}
+
+type wireUser struct {
+	ID            string     `json:"id"`
+	Email         string     `json:"email"`
+	Name          string     `json:"name"`
+	Image         *string    `json:"image"`
+	EmailVerified bool       `json:"emailVerified"`
+	Role          string     `json:"role" enum:"user,admin" description:"admin is a superuser of the whole installation."`
+	CreatedAt     route.Time `json:"createdAt"`
+	UpdatedAt     route.Time `json:"updatedAt"`
+}
+
+func newWireSession(d Device) wireSession {
+	s := d.Session
+	w := wireSession{
+		ID: s.ID, UserID: s.UserID, Token: s.ID,
+		ExpiresAt: route.NewTime(s.IdleEndsAt), CreatedAt: route.NewTime(s.CreatedAt), UpdatedAt: route.NewTime(s.LastSeenAt),
+		UserAgent: orNull(s.UserAgent), ActiveOrganizationID: orNull(s.OrganizationID),
+		Device: d.Name, Current: d.Current, EndsAt: route.NewTime(s.EndsAt),
+	}
+	if s.IP.IsValid() {
+		w.IPAddress = orNull(s.IP.String())
+	}
+	return w
+}
+
+func newWireUser(u User) wireUser {
+	w := wireUser{
+		ID: u.ID, Email: u.Email, Name: u.Name, Image: orNull(u.Image), EmailVerified: u.EmailVerified, Role: "user",
+		CreatedAt: route.NewTime(u.CreatedAt), UpdatedAt: route.NewTime(u.UpdatedAt),
+	}
+	if u.Superuser {
+		w.Role = "admin"
+	}
+	return w
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,103 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/problem"
+)
+
+// outcome is what one request's lookup came to. It is in ctx even where there is
+// no session, so that an outage stays known and nobody looks twice.
+type outcome struct {
+	service  *Service
+	identity *Identity
+	err      error // an outage, never ErrNoSession
+}
+
+type outcomeKey struct{}
+
+func outcomeOf(ctx context.Context) outcome {
+	o, _ := ctx.Value(outcomeKey{}).(outcome)
+	return o
+}
+
+// FromContext returns the session that [Handler.Middleware] found, its user and
+// role, and false where there is none. Share it, don't change it. What asks only
+// who is calling reads the principal instead.
+func FromContext(ctx context.Context) (Identity, bool) {
+	if o := outcomeOf(ctx); o.identity != nil {
+		return *o.identity, true
+	}
+	return Identity{}, false
+}
+
+// LookupError returns why [Handler.Middleware] could not find out who is
+// calling, such as an outage of the database, and nil where it could.
+func LookupError(ctx context.Context) error { return outcomeOf(ctx).err }
+
+// CheckUser returns nil for the request of a signed-in user. During an outage it
+// is the outage's error rather than that of a stranger, so that nobody takes it
+// for a sign-out (promise 12).
+func CheckUser(r *http.Request) error { return check(r.Context(), principal.RequireUser) }
+
+// CheckSuperuser is CheckUser for superusers (see principal.RequireSuperuser).
+func CheckSuperuser(r *http.Request) error { return check(r.Context(), principal.RequireSuperuser) }
+
+func check(ctx context.Context, require func(context.Context) (*principal.Principal, error)) error {
+	if _, known := principal.FromContext(ctx); !known {
+		if err := LookupError(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := require(ctx)
+	return err
+}
+
+// Middleware looks up the session of the request's cookie and puts its principal
+// into the request's context. A request without a valid session goes on without
+// a principal, and so does one during an outage, which [Handler.RequireUser] and
+// [CheckUser] then report as such.
+//
+// A request with an Authorization or X-Api-Key header is not a browser's: its
+// cookies are ignored (rule R16). So are a cookie that is there more than once
+// and one that can't be a token, without asking the database. Around a handler
+// that has it already it does nothing.
+func (h *Handler) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if outcomeOf(r.Context()).service != h.svc {
+			r = r.WithContext(h.identify(r))
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// identify returns the request's ctx with what its cookie opens.
+func (h *Handler) identify(r *http.Request) context.Context {
+	ctx, o := r.Context(), outcome{service: h.svc}
+	if raw := h.token(r); raw != "" {
+		switch identity, err := h.svc.Lookup(ctx, raw); {
+		case err == nil:
+			o.identity = &identity
+			ctx = principal.NewContext(ctx, identity.Principal())
+		case !errors.Is(err, ErrNoSession):
+			o.err = err
+		}
+	}
+	return context.WithValue(ctx, outcomeKey{}, o)
+}
+
+// RequireUser lets requests of signed-in users through to next. Others get 401,
+// or 503 where an outage keeps us from knowing. It needs [Handler.Middleware]
+// around it.
+func (h *Handler) RequireUser(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := CheckUser(r); err != nil {
+			problem.Write(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

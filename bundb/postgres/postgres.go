@@ -1,0 +1,107 @@
+// Package postgres opens a PostgreSQL database for bundb. It links pgx.
+//
+//	db, err := postgres.Open(ctx, "postgres://app@localhost/app", bundb.Config{})
+//
+// Bun writes parameters into the text of its queries, so preparing each would
+// fill a cache with texts that never return: Open runs them in pgx's exec mode.
+// The hot statements of the library have placeholders and ask for a prepared
+// statement one by one, which works on the host's transactions too.
+//
+// Behind a pooler that hands out connections per transaction, set
+// bundb.Config.NoStatementCache.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/uptrace/bun/dialect/pgdialect"
+)
+
+const (
+	minOpenConns    = 16
+	connsPerCore    = 4
+	connMaxIdleTime = 5 * time.Minute
+	connMaxLifetime = time.Hour
+	connectTimeout  = 10 * time.Second
+)
+
+// Open connects to the database that dsn names, a URL or a list of key=value, and
+// reads its clock. Sessions run in UTC. Connecting takes at most ten seconds
+// unless dsn has a connect_timeout; a database that does not answer is
+// problem.ErrUnavailable.
+func Open(ctx context.Context, dsn string, cfg bundb.Config) (*bundb.DB, error) {
+	conf, err := parse(dsn)
+	if err != nil {
+		return nil, err
+	}
+	var c driver.Connector = stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(timesInUTC))
+	if cfg.WrapConnector != nil {
+		c = cfg.WrapConnector(c)
+	}
+	sqldb := sql.OpenDB(c)
+	size := cfg.MaxOpenConns
+	if size == 0 {
+		size = max(minOpenConns, connsPerCore*runtime.NumCPU())
+	}
+	sqldb.SetMaxOpenConns(size)
+	sqldb.SetMaxIdleConns(size)
+	sqldb.SetConnMaxIdleTime(connMaxIdleTime)
+	sqldb.SetConnMaxLifetime(connMaxLifetime)
+	db, err := New(sqldb, cfg)
+	if err == nil {
+		err = db.Ping(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("postgres: open: %w", err), sqldb.Close())
+	}
+	return db, nil
+}
+
+// New makes a DB of a pool that the host opened with the database/sql driver of
+// pgx v5. It does no I/O. Choose pgx.QueryExecModeExec as the pool's default mode,
+// as Open does. MaxOpenConns and WrapConnector have no effect.
+func New(sqldb *sql.DB, cfg bundb.Config) (*bundb.DB, error) {
+	cfg.StatementArgs = nil
+	if !cfg.NoStatementCache {
+		cfg.StatementArgs = []any{pgx.QueryExecModeCacheStatement}
+	}
+	return bundb.New(sqldb, pgdialect.New(), cfg)
+}
+
+func parse(dsn string) (*pgx.ConnConfig, error) {
+	conf, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		// The cause quotes the DSN; pgx removes the password where it understands it,
+		// and a DSN that cannot be parsed is just the one it may not understand.
+		return nil, errors.New("postgres: open: the data source name cannot be parsed")
+	}
+	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conf.RuntimeParams["timezone"] = "UTC"
+	if conf.RuntimeParams["application_name"] == "" {
+		conf.RuntimeParams["application_name"] = "tenon"
+	}
+	if conf.ConnectTimeout == 0 {
+		conf.ConnectTimeout = connectTimeout
+	}
+	return conf, nil
+}
+
+// timesInUTC makes scanned times UTC instead of the machine's zone.
+func timesInUTC(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name:  "timestamptz",
+		OID:   pgtype.TimestamptzOID,
+		Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	return nil
+}

@@ -2,6 +2,7 @@ package password
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"strings"
 	"sync"
@@ -42,6 +43,15 @@ func TestHashVerifiesAndIsSalted(t *testing.T) {
 	}
 }
 
+func TestTheDefaultIsPBKDF2WhereFIPS140IsEnforced(t *testing.T) {
+	t.Parallel()
+	want := params{algorithm: Argon2id, memory: 19456, time: 2, threads: 1}
+	if fips140.Enforced() {
+		want = params{algorithm: PBKDF2SHA256, iterations: 600_000}
+	}
+	assert.Equal(t, newHasher(t, Config{}).policy, want)
+}
+
 func TestASVS628NothingIsCutOffNorChanged(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, Config{})
@@ -76,7 +86,7 @@ func TestASVS629AHundredCharactersWork(t *testing.T) {
 
 func TestADifferentPolicyNeedsARehash(t *testing.T) {
 	t.Parallel()
-	h := newHasher(t, Config{Memory: 12 << 10, Time: 3})
+	h := newHasher(t, Config{Algorithm: Argon2id, Memory: 12 << 10, Time: 3})
 	h.derive = func(_ params, _ string, _ []byte, n int) ([]byte, error) { return make([]byte, n), nil }
 	blank := strings.Repeat("A", 43)
 	for s, want := range map[string]bool{
@@ -162,6 +172,9 @@ func TestNewRefusesWeakAndAbsurdPolicies(t *testing.T) {
 		"negative timeout": {QueueTimeout: -1},
 		"negative budget":  {MemoryBudget: -1, Slots: 1},
 	} {
+		if cfg.Algorithm == "" {
+			cfg.Algorithm = Argon2id
+		}
 		_, err := New(cfg)
 		assert.True(t, err != nil, name)
 	}

@@ -2,6 +2,7 @@ package crypto
 
 import (
 	"container/list"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -261,3 +262,54 @@ func (e *entry) wipe() {
 
 // fresh is false too when the clock went back behind the load: then the age is not known.
 func (e *entry) fresh(now time.Time) bool { return !now.Before(e.loaded) && now.Before(e.expires) }
+
+func (c *cache) size() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.order.Len()
+}
+
+// pendingSeals returns the seals that are not in the store yet, and takes them out if asked.
+func (c *cache) pendingSeals(take bool) map[string]int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := maps.Clone(c.unsaved)
+	for id, el := range c.entries {
+		e := el.Value.(*entry)
+		if e.seals > 0 {
+			out[id.String()] += e.seals
+		}
+		if take {
+			e.seals = 0
+		}
+	}
+	if take {
+		clear(c.unsaved)
+	}
+	return out
+}
+
+func (c *cache) returnSeals(seals map[string]int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, n := range seals {
+		c.unsaved[id] += n
+	}
+}
+
+// sweep drops keys that are too old even for an outage, and returns those in the last quarter of their age that were
+// used since they were loaded.
+func (c *cache) sweep(now time.Time, cfg CacheConfig) (renew []keyID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, el := range c.entries {
+		e := el.Value.(*entry)
+		switch {
+		case now.After(e.expires.Add(cfg.StaleFor)):
+			c.remove(el)
+		case e.used && now.After(e.expires.Add(-cfg.MaxAge/4)):
+			renew = append(renew, id)
+		}
+	}
+	return renew
+}

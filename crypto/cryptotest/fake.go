@@ -3,125 +3,99 @@ package cryptotest
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"strings"
-	"sync"
+	"testing"
 
 	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/internal/faketx"
 )
 
-// Fake is a crypto.Store and crypto.SealedStore in memory, for tests. Its zero value is an empty store. It is safe for
-// concurrent use.
+// Fake is a crypto.Store and crypto.SealedStore in memory, for tests, with transactions. Make one with [NewFake]. It is
+// safe for concurrent use.
 type Fake struct {
-	mu   sync.Mutex
-	keys map[string]crypto.Key
-	rows map[string]map[string]crypto.SealedRow // by table.column, by id
-	err  error
+	db *faketx.DB[state]
 }
 
-type transaction struct{}
+var (
+	_ crypto.Store       = (*Fake)(nil)
+	_ crypto.SealedStore = (*Fake)(nil)
+)
 
-// InTransactionContext returns a ctx for which InTransaction is true, to see what a keyring refuses. The Fake has no
-// real transactions.
-func (f *Fake) InTransactionContext(ctx context.Context) context.Context {
-	return context.WithValue(ctx, transaction{}, f)
+// state is the key table and the sealed columns, by table.column and id.
+type state struct {
+	keys   map[string]crypto.Key
+	sealed map[string]map[string]crypto.SealedRow
 }
 
-// Fail makes every call return err until it is called with nil.
-func (f *Fake) Fail(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.err = err
+// NewFake returns an empty store.
+func NewFake() *Fake {
+	return &Fake{db: faketx.New(state{keys: map[string]crypto.Key{}}, state.clone)}
 }
 
-// PutSealed stores a sealed value as the owner of the column would.
-func (f *Fake) PutSealed(column crypto.SealedColumn, row crypto.SealedRow) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.rows == nil {
-		f.rows = make(map[string]map[string]crypto.SealedRow)
-	}
-	name := column.String()
-	if f.rows[name] == nil {
-		f.rows[name] = make(map[string]crypto.SealedRow)
-	}
-	row.Value = bytes.Clone(row.Value)
-	f.rows[name][row.ID] = row
-}
+// Fail makes every call return err until it is called with nil: a database that is down.
+func (f *Fake) Fail(err error) { f.db.Fail(err) }
 
-// Sealed returns the stored row, and whether there is one.
-func (f *Fake) Sealed(column crypto.SealedColumn, id string) (crypto.SealedRow, bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	row, ok := f.rows[column.String()][id]
-	row.Value = bytes.Clone(row.Value)
-	return row, ok
-}
-
-// PutKey stores a row of the key table as a database writer could, without any check.
-func (f *Fake) PutKey(key crypto.Key) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.put(key)
-}
+// InTx runs fn in a transaction. A nested one is a savepoint.
+func (f *Fake) InTx(ctx context.Context, fn func(ctx context.Context) error) error { return f.db.InTx(ctx, fn) }
 
 // InTransaction implements crypto.Store.
-func (f *Fake) InTransaction(ctx context.Context) bool { return ctx.Value(transaction{}) == f }
+func (f *Fake) InTransaction(ctx context.Context) bool { return f.db.InTransaction(ctx) }
+
+// PutKey stores a row of the key table as a database writer could, without any check.
+func (f *Fake) PutKey(t testing.TB, key crypto.Key) {
+	t.Helper()
+	f.must(t, func(s *state) { s.keys[key.ID] = cloneKey(key) })
+}
 
 // Key implements crypto.Store.
-func (f *Fake) Key(ctx context.Context, id string) (crypto.Key, error) {
-	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
-		return crypto.Key{}, err
-	}
-	key, ok := f.keys[id]
-	if !ok {
-		return crypto.Key{}, crypto.ErrUnknownKey
-	}
-	return clone(key), nil
+func (f *Fake) Key(ctx context.Context, id string) (key crypto.Key, err error) {
+	err = f.db.Do(ctx, func(s *state) error {
+		found, ok := s.keys[id]
+		if !ok {
+			return crypto.ErrUnknownKey
+		}
+		key = cloneKey(found)
+		return nil
+	})
+	return key, err
 }
 
 // ActiveKey implements crypto.Store.
-func (f *Fake) ActiveKey(ctx context.Context, purpose, tenant string) (crypto.Key, error) {
-	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
-		return crypto.Key{}, err
+func (f *Fake) ActiveKey(ctx context.Context, purpose, tenant string) (key crypto.Key, err error) {
+	active := crypto.KeyFilter{Purpose: purpose, Tenant: &tenant, States: []crypto.State{crypto.StateActive}}
+	keys, err := f.ListKeys(ctx, active)
+	if err != nil {
+		return key, err
 	}
-	for _, key := range f.keys {
-		if key.Purpose == purpose && key.Tenant == tenant && key.State == crypto.StateActive {
-			return clone(key), nil
-		}
+	if len(keys) == 0 {
+		return key, crypto.ErrNoActiveKey
 	}
-	return crypto.Key{}, crypto.ErrNoActiveKey
+	return keys[0], nil
 }
 
 // ListKeys implements crypto.Store.
-func (f *Fake) ListKeys(ctx context.Context, filter crypto.KeyFilter) ([]crypto.Key, error) {
-	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
-		return nil, err
-	}
-	var out []crypto.Key
-	for _, key := range f.keys {
-		if matches(key, filter) {
-			out = append(out, clone(key))
+func (f *Fake) ListKeys(ctx context.Context, filter crypto.KeyFilter) (out []crypto.Key, err error) {
+	err = f.db.Do(ctx, func(s *state) error {
+		for _, id := range slices.Sorted(maps.Keys(s.keys)) {
+			if key := s.keys[id]; matches(key, filter) && (filter.Limit == 0 || len(out) < filter.Limit) {
+				out = append(out, cloneKey(key))
+			}
 		}
-	}
-	slices.SortFunc(out, func(a, b crypto.Key) int { return strings.Compare(a.ID, b.ID) })
-	if filter.Limit > 0 && len(out) > filter.Limit {
-		out = out[:filter.Limit]
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 // InsertKeys implements crypto.Store.
 func (f *Fake) InsertKeys(ctx context.Context, keys ...crypto.Key) error {
-	return f.atomically(ctx, func() error {
+	return f.atomically(ctx, func(s *state) error {
 		for _, key := range keys {
-			if _, ok := f.keys[key.ID]; ok {
+			if _, ok := s.keys[key.ID]; ok {
 				return crypto.ErrActiveKeyExists
 			}
-			if err := f.activate(key); err != nil {
+			if err := s.put(key); err != nil {
 				return err
 			}
 		}
@@ -131,13 +105,13 @@ func (f *Fake) InsertKeys(ctx context.Context, keys ...crypto.Key) error {
 
 // ChangeStates implements crypto.Store.
 func (f *Fake) ChangeStates(ctx context.Context, changes ...crypto.StateChange) error {
-	return f.atomically(ctx, func() error {
+	return f.atomically(ctx, func(s *state) error {
 		for _, change := range changes {
-			key, ok := f.keys[change.ID]
+			key, ok := s.keys[change.ID]
 			if !ok || key.State != change.From {
 				return crypto.ErrKeyChanged
 			}
-			if err := f.activate(changed(key, change)); err != nil {
+			if err := s.put(changed(key, change)); err != nil {
 				return err
 			}
 		}
@@ -147,73 +121,64 @@ func (f *Fake) ChangeStates(ctx context.Context, changes ...crypto.StateChange) 
 
 // ReplaceWrapping implements crypto.Store.
 func (f *Fake) ReplaceWrapping(ctx context.Context, id string, old []byte, w crypto.Wrapped) error {
-	return f.atomically(ctx, func() error {
-		key, ok := f.keys[id]
+	return f.atomically(ctx, func(s *state) error {
+		key, ok := s.keys[id]
 		if !ok || len(key.Wrapped) == 0 || !bytes.Equal(key.Wrapped, old) {
 			return crypto.ErrKeyChanged
 		}
-		key.KEK, key.KEKVersion, key.Wrapped = w.KEK, w.Version, w.Bytes
-		f.put(key)
+		key.KEK, key.KEKVersion, key.Wrapped = w.KEK, w.Version, bytes.Clone(w.Bytes)
+		s.keys[id] = key
 		return nil
 	})
 }
 
 // AddSeals implements crypto.Store.
 func (f *Fake) AddSeals(ctx context.Context, seals map[string]int64) error {
-	return f.atomically(ctx, func() error {
+	return f.atomically(ctx, func(s *state) error {
 		for id, n := range seals {
-			if key, ok := f.keys[id]; ok {
+			if key, ok := s.keys[id]; ok {
 				key.Seals += n
-				f.keys[id] = key
+				s.keys[id] = key
 			}
 		}
 		return nil
 	})
 }
 
-// begin locks the store; the caller unlocks it even when there is an error.
-func (f *Fake) begin(ctx context.Context) error {
-	f.mu.Lock()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return f.err
+// atomically runs fn at a savepoint, so that a failing step leaves nothing behind in the caller's transaction either.
+func (f *Fake) atomically(ctx context.Context, fn func(*state) error) error {
+	return f.db.InTx(ctx, func(ctx context.Context) error { return f.db.Do(ctx, fn) })
 }
 
-// atomically runs fn and puts the key table back as it was if fn fails.
-func (f *Fake) atomically(ctx context.Context, fn func() error) error {
-	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
-		return err
+func (f *Fake) must(t testing.TB, fn func(*state)) {
+	t.Helper()
+	err := f.db.Do(context.Background(), func(s *state) error {
+		fn(s)
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("cryptotest: %v", err)
 	}
-	before := make(map[string]crypto.Key, len(f.keys))
-	for id, key := range f.keys {
-		before[id] = key
-	}
-	if err := fn(); err != nil {
-		f.keys = before
-		return err
-	}
-	return nil
 }
 
-// activate stores a key and upholds the unique index over active ones.
-func (f *Fake) activate(key crypto.Key) error {
-	for _, other := range f.keys {
+// put stores a key and upholds the unique index over active ones.
+func (s *state) put(key crypto.Key) error {
+	for _, other := range s.keys {
 		if key.State == crypto.StateActive && other.State == crypto.StateActive && other.ID != key.ID &&
 			other.Purpose == key.Purpose && other.Tenant == key.Tenant {
 			return crypto.ErrActiveKeyExists
 		}
 	}
-	f.put(key)
+	s.keys[key.ID] = cloneKey(key)
 	return nil
 }
 
-func (f *Fake) put(key crypto.Key) {
-	if f.keys == nil {
-		f.keys = make(map[string]crypto.Key)
+func (s state) clone() state {
+	out := state{keys: maps.Clone(s.keys), sealed: make(map[string]map[string]crypto.SealedRow)}
+	for name, rows := range s.sealed {
+		out.sealed[name] = maps.Clone(rows)
 	}
-	f.keys[key.ID] = clone(key)
+	return out
 }
 
 func changed(key crypto.Key, change crypto.StateChange) crypto.Key {
@@ -233,10 +198,10 @@ func matches(key crypto.Key, filter crypto.KeyFilter) bool {
 	return (filter.Purpose == "" || key.Purpose == filter.Purpose) &&
 		(filter.Tenant == nil || key.Tenant == *filter.Tenant) &&
 		(len(filter.States) == 0 || slices.Contains(filter.States, key.State)) &&
-		key.ID > filter.After
+		strings.Compare(key.ID, filter.After) > 0
 }
 
-func clone(key crypto.Key) crypto.Key {
+func cloneKey(key crypto.Key) crypto.Key {
 	key.Wrapped, key.Check, key.StateMAC = bytes.Clone(key.Wrapped), bytes.Clone(key.Check), bytes.Clone(key.StateMAC)
 	return key
 }

@@ -22,7 +22,7 @@ func NewKeyring(t testing.TB) *crypto.Keyring {
 // NewKeyringWith is NewKeyring with a Config, whose KMS it supplies. It returns the store and KMS too.
 func NewKeyringWith(t testing.TB, cfg crypto.Config) (*crypto.Keyring, *Fake, *KMS) {
 	t.Helper()
-	store, kms := &Fake{}, NewKMS("memory:test")
+	store, kms := NewFake(), NewKMS("memory:test")
 	cfg.KMS = kms
 	keyring, err := crypto.New(store, cfg)
 	if err != nil {

@@ -4,57 +4,73 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"maps"
 	"slices"
-	"strings"
+	"testing"
 
 	"github.com/tenon-go/tenon/crypto"
 )
 
-// ListSealed implements crypto.SealedStore.
-func (f *Fake) ListSealed(ctx context.Context, c crypto.SealedColumn, q crypto.SealedQuery) ([]crypto.SealedRow, error) {
-	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
-		return nil, err
-	}
-	var out []crypto.SealedRow
-	for _, row := range f.rows[c.String()] {
-		if row.ID > q.After && (q.NotKID == "" || prefix(row.Value) != q.NotKID) {
-			row.Value = bytes.Clone(row.Value)
-			out = append(out, row)
+// PutSealed stores a row of a sealed column as the owner of the column would.
+func (f *Fake) PutSealed(t testing.TB, column crypto.SealedColumn, row crypto.SealedRow) {
+	t.Helper()
+	f.must(t, func(s *state) {
+		name := column.String()
+		if s.sealed[name] == nil {
+			s.sealed[name] = make(map[string]crypto.SealedRow)
 		}
-	}
-	slices.SortFunc(out, func(a, b crypto.SealedRow) int { return strings.Compare(a.ID, b.ID) })
-	return out[:min(len(out), q.Limit)], nil
+		row.Value = bytes.Clone(row.Value)
+		s.sealed[name][row.ID] = row
+	})
+}
+
+// Sealed returns the rows of a sealed column by id.
+func (f *Fake) Sealed(t testing.TB, column crypto.SealedColumn) (rows map[string]crypto.SealedRow) {
+	t.Helper()
+	f.must(t, func(s *state) { rows = maps.Clone(s.sealed[column.String()]) })
+	return rows
+}
+
+// ListSealed implements crypto.SealedStore.
+func (f *Fake) ListSealed(ctx context.Context, c crypto.SealedColumn, q crypto.SealedQuery) (out []crypto.SealedRow, err error) {
+	err = f.db.Do(ctx, func(s *state) error {
+		rows := s.sealed[c.String()]
+		for _, id := range slices.Sorted(maps.Keys(rows)) {
+			if row := rows[id]; len(out) < q.Limit && id > q.After && (q.NotKID == "" || prefix(row.Value) != q.NotKID) {
+				row.Value = bytes.Clone(row.Value)
+				out = append(out, row)
+			}
+		}
+		return nil
+	})
+	return out, err
 }
 
 // ReplaceSealed implements crypto.SealedStore.
 func (f *Fake) ReplaceSealed(ctx context.Context, c crypto.SealedColumn, id string, old, sealed []byte) error {
-	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
-		return err
-	}
-	row, ok := f.rows[c.String()][id]
-	if !ok || !bytes.Equal(row.Value, old) {
-		return crypto.ErrRowChanged
-	}
-	row.Value = bytes.Clone(sealed)
-	f.rows[c.String()][id] = row
-	return nil
+	return f.db.Do(ctx, func(s *state) error {
+		row, ok := s.sealed[c.String()][id]
+		if !ok || !bytes.Equal(row.Value, old) {
+			return crypto.ErrRowChanged
+		}
+		row.Value = bytes.Clone(sealed)
+		s.sealed[c.String()][id] = row
+		return nil
+	})
 }
 
 // CountSealed implements crypto.SealedStore.
 func (f *Fake) CountSealed(ctx context.Context, c crypto.SealedColumn, tenant string) (map[string]int64, error) {
-	defer f.mu.Unlock()
-	if err := f.begin(ctx); err != nil {
-		return nil, err
-	}
 	out := make(map[string]int64)
-	for _, row := range f.rows[c.String()] {
-		if tenant == "" || row.Tenant == tenant {
-			out[prefix(row.Value)]++
+	err := f.db.Do(ctx, func(s *state) error {
+		for _, row := range s.sealed[c.String()] {
+			if tenant == "" || row.Tenant == tenant {
+				out[prefix(row.Value)]++
+			}
 		}
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 // prefix is what stands where an envelope has its key id.

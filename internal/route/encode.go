@@ -1,0 +1,31 @@
+package route
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/tenon-go/tenon/problem"
+)
+
+// WriteJSON answers with v as JSON. The answer is uncacheable. A v that has no
+// JSON form is a 500: nothing is written before all of it is encoded.
+func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		problem.Write(w, r, fmt.Errorf("route: encode %T: %w", v, err))
+		return
+	}
+	body = append(body, '\n')
+	h := w.Header()
+	h.Set("Content-Type", mediaJSON)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		// The client may be gone; there is nobody left to tell.
+		_, _ = w.Write(body)
+	}
+}

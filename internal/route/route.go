@@ -1,0 +1,152 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// DefaultMaxBody bounds the body of a request whose route names no MaxBody, in
+// bytes.
+const DefaultMaxBody = 64 << 10
+
+// Guard says in which form a route takes its input, and so which requests can
+// reach it at all (R23). The zero value means JSON.
+type Guard uint8
+
+// The guards. JSON|Form serves API clients and our own pages on one path; no
+// other two go together.
+const (
+	// JSON takes application/json, or no body. Other content types are a 415.
+	JSON Guard = 1 << iota
+	// Form takes application/x-www-form-urlencoded from our own pages: with
+	// Sec-Fetch-Site: same-origin or our exact Origin, and the page's nonce.
+	Form
+	// Provider takes what an identity provider sends back. The handler's state row
+	// and flow cookie are the guard; the cross-origin check does not apply, because
+	// a provider's form post is cross-origin by nature. HEAD is not served.
+	Provider
+	// Signed takes a raw body whose signature the handler verifies.
+	Signed
+	// Upload takes a raw body that the handler streams; it has no bound but MaxBody.
+	Upload
+)
+
+// has reports whether all of part is in g.
+func (g Guard) has(part Guard) bool { return g&part == part }
+
+func (g Guard) valid() bool {
+	switch g {
+	case JSON, Form, JSON | Form, Provider, Signed, Upload:
+		return true
+	}
+	return false
+}
+
+// Access says who may call a route. The zero value is nobody's: a table with a
+// route that forgot its access is refused.
+type Access int
+
+// The levels of access that need nothing but the principal. Packages may define
+// more, from FirstCustom on, with a check in [Config.Checks].
+const (
+	// Public lets everybody in.
+	Public Access = iota + 1
+	// User wants a principal with a user: 401 without one.
+	User
+	// Superuser wants a superuser in person: no API key, no impersonation (R22).
+	Superuser
+	// FirstCustom is the first value for levels of other packages.
+	FirstCustom Access = 100
+)
+
+// Route is one method on one path.
+type Route struct {
+	// Method is GET, POST, PUT, PATCH or DELETE, or HEAD where it differs from GET.
+	Method string
+	// Path is relative to the mount: literal segments, {name} for one segment,
+	// {name...} as the last for the rest.
+	Path string
+	// Guard says in which form the input comes. Defaults to JSON.
+	Guard Guard
+	// Access says who may call. Required.
+	Access Access
+	// FirstFactor marks a route that can obtain a session's pass (R2).
+	FirstFactor bool
+	// Summary is one line for the OpenAPI document. Required.
+	Summary string
+	// Request is a sample of what the route decodes: of the query for GET and
+	// DELETE, of the body otherwise. nil where there is nothing.
+	Request any
+	// Query is a sample of the query of a route that also has a body.
+	Query any
+	// Response is a sample of the answer's body. nil where there is none.
+	Response any
+	// Ignored lists names at the top level that are accepted and do nothing (R26).
+	Ignored []string
+	// MaxBody bounds the body in bytes. Defaults to DefaultMaxBody, and to no bound
+	// for Upload.
+	MaxBody int64
+	// Handler answers requests that passed the guard.
+	Handler http.HandlerFunc
+}
+
+// Pattern returns "METHOD /path".
+func (r Route) Pattern() string { return r.Method + " " + r.Path }
+
+// queryOnly reports whether Request describes the query rather than the body.
+func (r Route) queryOnly() bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete
+}
+
+// unsafe reports whether requests of the route may change something by their
+// method.
+func (r Route) unsafe() bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
+
+func (r Route) maxBody() int64 {
+	if r.MaxBody == 0 && r.Guard != Upload {
+		return DefaultMaxBody
+	}
+	return r.MaxBody
+}
+
+// Table lists routes. Their order means nothing.
+type Table []Route
+
+// validate returns every mistake in r at once.
+func (r Route) validate(cfg Config) error {
+	var errs []error
+	fail := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("route: %s: %w", r.Pattern(), fmt.Errorf(format, args...)))
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+	default:
+		fail("method %q is not supported", r.Method)
+	}
+	if r.Handler == nil {
+		fail("the handler is missing")
+	}
+	if strings.TrimSpace(r.Summary) == "" {
+		fail("the summary is missing")
+	}
+	if !r.Guard.valid() {
+		fail("guard %b does not exist", r.Guard)
+	}
+	if r.MaxBody < 0 {
+		fail("MaxBody is negative")
+	}
+	if _, ok := cfg.checkOf(r.Access); !ok {
+		fail("access %d has no check", r.Access)
+	}
+	if r.Guard.has(Form) && (cfg.BaseURL == "" || cfg.Nonce == nil) {
+		fail("a form needs Config.BaseURL and Config.Nonce")
+	}
+	for _, sample := range []any{r.Request, r.Query} {
+		if err := checkSample(sample); err != nil {
+			fail("%w", err)
+		}
+	}
+	return errors.Join(errs...)
+}

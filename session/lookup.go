@@ -11,8 +11,12 @@ import (
 	"github.com/tenon-go/tenon/token"
 )
 
-// touchEvery is how often a session's use is recorded at most.
-const touchEvery = time.Minute
+const (
+	// touchEvery is how often a session's use is recorded at most.
+	touchEvery = time.Minute
+	// touchWithin is how long a request waits for that.
+	touchWithin = time.Second
+)
 
 // Lookup finds the live session that raw opens. Junk is refused without I/O;
 // everything else takes one statement, which reads session, user, membership
@@ -73,13 +77,22 @@ func (s *Service) touch(ctx context.Context, session *Session, now time.Time) {
 	if idleEnds.After(session.EndsAt) {
 		idleEnds = session.EndsAt
 	}
-	err := s.store.TouchSession(ctx, Touch{
-		ID: session.ID, SeenAt: now, IdleEndsAt: idleEnds, Before: now.Add(-touchEvery),
-	})
+	err := s.record(ctx, Touch{ID: session.ID, SeenAt: now, IdleEndsAt: idleEnds, Before: now.Add(-touchEvery)})
 	if err != nil {
 		s.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: use not recorded",
 			slog.String("session_id", session.ID), slog.String("error", err.Error()))
 		return
 	}
 	session.LastSeenAt, session.IdleEndsAt = now, idleEnds
+}
+
+// record bounds the wait, except inside a transaction, which would not survive a
+// cancelled statement.
+func (s *Service) record(ctx context.Context, t Touch) error {
+	if !s.store.InTransaction(ctx) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, touchWithin)
+		defer cancel()
+	}
+	return s.store.TouchSession(ctx, t)
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tenon-go/tenon/internal/faketx"
+	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/session"
 )
 
@@ -22,7 +24,7 @@ type UserState struct {
 // transactions run one after the other.
 type Fake struct {
 	now func() time.Time
-	mem *memory[state]
+	mem *faketx.DB[state]
 }
 
 type state struct {
@@ -46,7 +48,7 @@ func NewFake(now func() time.Time) *Fake {
 	if now == nil {
 		now = time.Now
 	}
-	return &Fake{now: now, mem: newMemory(
+	return &Fake{now: now, mem: faketx.New(
 		state{rows: map[string]row{}, users: map[string]UserState{}, roles: map[membership]string{}},
 		func(s state) state {
 			return state{rows: maps.Clone(s.rows), users: maps.Clone(s.users), roles: maps.Clone(s.roles)}
@@ -55,7 +57,7 @@ func NewFake(now func() time.Time) *Fake {
 
 // PutUser inserts or replaces a user.
 func (f *Fake) PutUser(ctx context.Context, u UserState) error {
-	return f.mem.do(ctx, func(s *state) error {
+	return f.mem.Do(ctx, func(s *state) error {
 		s.users[u.ID] = u
 		return nil
 	})
@@ -64,29 +66,35 @@ func (f *Fake) PutUser(ctx context.Context, u UserState) error {
 // PutRole sets the user's role in the organization; an empty role ends the
 // membership.
 func (f *Fake) PutRole(ctx context.Context, organizationID, userID, role string) error {
-	return f.mem.do(ctx, func(s *state) error {
+	return f.mem.Do(ctx, func(s *state) error {
 		s.roles[membership{organizationID, userID}] = role
 		return nil
 	})
 }
 
 // SetDown makes every call fail like an unreachable database, or work again.
-func (f *Fake) SetDown(down bool) { f.mem.down.Store(down) }
+func (f *Fake) SetDown(down bool) {
+	if down {
+		f.mem.Fail(problem.ErrUnavailable)
+		return
+	}
+	f.mem.Fail(nil)
+}
 
 // InTx implements session.Store.
 func (f *Fake) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
-	return f.mem.inTx(ctx, fn)
+	return f.mem.InTx(ctx, fn)
 }
 
 // InTransaction implements session.Store.
-func (f *Fake) InTransaction(ctx context.Context) bool { return f.mem.transaction(ctx) != nil }
+func (f *Fake) InTransaction(ctx context.Context) bool { return f.mem.InTransaction(ctx) }
 
 // Now implements session.Store.
 func (f *Fake) Now() time.Time { return f.now().UTC().Truncate(time.Microsecond) }
 
 // CreateSession implements session.Store.
 func (f *Fake) CreateSession(ctx context.Context, r session.Record) error {
-	return f.mem.do(ctx, func(s *state) error {
+	return f.mem.Do(ctx, func(s *state) error {
 		if _, ok := s.rows[r.ID]; ok {
 			return session.ErrDuplicate
 		}
@@ -102,7 +110,7 @@ func (f *Fake) CreateSession(ctx context.Context, r session.Record) error {
 
 // FindSession implements session.Store.
 func (f *Fake) FindSession(ctx context.Context, selector string) (found session.Found, err error) {
-	err = f.mem.do(ctx, func(s *state) error {
+	err = f.mem.Do(ctx, func(s *state) error {
 		r, ok := s.bySelector(selector)
 		if !ok || !s.admits(r) {
 			return session.ErrNoSession
@@ -119,7 +127,7 @@ func (f *Fake) FindSession(ctx context.Context, selector string) (found session.
 
 // TouchSession implements session.Store.
 func (f *Fake) TouchSession(ctx context.Context, t session.Touch) error {
-	return f.mem.do(ctx, func(s *state) error {
+	return f.mem.Do(ctx, func(s *state) error {
 		r, ok := s.rows[t.ID]
 		if !ok || !r.revokedAt.IsZero() || !r.Live(t.SeenAt) || r.LastSeenAt.After(t.Before) {
 			return nil
@@ -135,7 +143,7 @@ func (f *Fake) TouchSession(ctx context.Context, t session.Touch) error {
 
 // ListSessions implements session.Store.
 func (f *Fake) ListSessions(ctx context.Context, userID string, now time.Time, limit int) (list []session.Session, err error) {
-	err = f.mem.do(ctx, func(s *state) error {
+	err = f.mem.Do(ctx, func(s *state) error {
 		for _, r := range s.rows {
 			if r.UserID == userID && s.admits(r) && r.Live(now) {
 				list = append(list, r.Session)
@@ -151,7 +159,7 @@ func (f *Fake) ListSessions(ctx context.Context, userID string, now time.Time, l
 
 // EndSessions implements session.Store.
 func (f *Fake) EndSessions(ctx context.Context, e session.Ending) (ids []string, err error) {
-	err = f.mem.do(ctx, func(s *state) error {
+	err = f.mem.Do(ctx, func(s *state) error {
 		for id, r := range s.rows {
 			if r.UserID != e.UserID || !r.revokedAt.IsZero() || e.ID != "" && e.ID != id {
 				continue
@@ -172,7 +180,7 @@ func (f *Fake) EndSessions(ctx context.Context, e session.Ending) (ids []string,
 
 // SetOrganization implements session.Store.
 func (f *Fake) SetOrganization(ctx context.Context, userID, id, organizationID string) error {
-	return f.mem.do(ctx, func(s *state) error {
+	return f.mem.Do(ctx, func(s *state) error {
 		r, ok := s.rows[id]
 		if !ok || r.UserID != userID || !r.revokedAt.IsZero() {
 			return session.ErrSessionNotFound
@@ -185,7 +193,7 @@ func (f *Fake) SetOrganization(ctx context.Context, userID, id, organizationID s
 
 // PruneSessions implements session.Store.
 func (f *Fake) PruneSessions(ctx context.Context, before time.Time, limit int) (n int, err error) {
-	err = f.mem.do(ctx, func(s *state) error {
+	err = f.mem.Do(ctx, func(s *state) error {
 		for id, r := range s.rows {
 			over := r.IdleEndsAt.Before(before) || !r.revokedAt.IsZero() && r.revokedAt.Before(before)
 			if over && n < limit {

@@ -11,7 +11,7 @@ var _ session.Users = (*Fake)(nil)
 // Hold implements session.Users on the Fake's own users: transactions run one
 // after the other, so nothing needs to be locked.
 func (f *Fake) Hold(ctx context.Context, userID string) error {
-	return f.mem.do(ctx, func(s *state) error {
+	return f.mem.Do(ctx, func(s *state) error {
 		if u, ok := s.users[userID]; !ok || u.Gone {
 			return session.ErrNoSession
 		}
@@ -21,7 +21,7 @@ func (f *Fake) Hold(ctx context.Context, userID string) error {
 
 // RaiseVersion implements session.Users on the Fake's own users.
 func (f *Fake) RaiseVersion(ctx context.Context, userID string) (version int64, err error) {
-	err = f.mem.do(ctx, func(s *state) error {
+	err = f.mem.Do(ctx, func(s *state) error {
 		u, ok := s.users[userID]
 		if !ok || u.Gone {
 			return session.ErrNoSession

@@ -1,0 +1,95 @@
+package sessionbun
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/session"
+)
+
+// sessionColumns are what scanned reads, in its order.
+const sessionColumns = "s.id, s.user_id, COALESCE(s.organization_id, ''), s.security_version, s.channels," +
+	" s.proven_at, s.browser_only, s.ip, s.user_agent, s.created_at, s.last_seen_at, s.idle_ends_at, s.ends_at"
+
+// scanned is a session on its way from the columns.
+type scanned struct {
+	session.Session
+	channels, ip string
+}
+
+func (s *scanned) targets() []any {
+	return []any{
+		&s.ID, &s.UserID, &s.OrganizationID, &s.SecurityVersion, &s.channels,
+		bundb.ScanTime(&s.ProvenAt), &s.BrowserOnly, &s.ip, &s.UserAgent, bundb.ScanTime(&s.CreatedAt),
+		bundb.ScanTime(&s.LastSeenAt), bundb.ScanTime(&s.IdleEndsAt), bundb.ScanTime(&s.EndsAt),
+	}
+}
+
+func (s *scanned) session() (session.Session, error) {
+	s.Channels = strings.Split(s.channels, " ")
+	if s.ip == "" {
+		return s.Session, nil
+	}
+	var err error
+	if s.IP, err = netip.ParseAddr(s.ip); err != nil {
+		return session.Session{}, fmt.Errorf("sessionbun: session %s: the stored address is not one", s.ID)
+	}
+	return s.Session, nil
+}
+
+// FindSession implements session.Store.
+func (s *Store) FindSession(ctx context.Context, selector string) (session.Found, error) {
+	var (
+		row   scanned
+		found session.Found
+	)
+	err := s.find.QueryRow(ctx, selector).Scan(append(row.targets(), foundTargets(&found)...)...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return session.Found{}, session.ErrNoSession
+	}
+	if err != nil {
+		return session.Found{}, bundb.Wrap("sessionbun: find", err)
+	}
+	if found.Session, err = row.session(); err != nil {
+		return session.Found{}, err
+	}
+	found.User.ID = found.Session.UserID
+	return found, nil
+}
+
+func foundTargets(f *session.Found) []any {
+	u := &f.User
+	return []any{
+		&f.Verifier.KID, &f.Verifier.MAC,
+		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt),
+		&f.Role,
+	}
+}
+
+// ListSessions implements session.Store.
+func (s *Store) ListSessions(ctx context.Context, userID string, now time.Time, limit int) ([]session.Session, error) {
+	rows, err := s.list.Query(ctx, userID, now, now, limit)
+	if err != nil {
+		return nil, bundb.Wrap("sessionbun: list", err)
+	}
+	defer rows.Close()
+	var list []session.Session
+	for rows.Next() {
+		var row scanned
+		if err := rows.Scan(row.targets()...); err != nil {
+			return nil, bundb.Wrap("sessionbun: list", err)
+		}
+		found, err := row.session()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found)
+	}
+	return list, bundb.Wrap("sessionbun: list", rows.Err())
+}

@@ -1,0 +1,73 @@
+package sessionbun
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/session"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Schema returns the migrations of the package's table, tenon_sessions.
+func Schema() bundb.Schema {
+	// Sub fails only for a path that is not valid, and this one is.
+	files, _ := fs.Sub(migrations, "migrations")
+	return bundb.Schema{Name: "session", FS: files}
+}
+
+// Config holds the joins of the lookup. The session's row has the alias s.
+type Config struct {
+	// User joins the user as u. It must find no row for a user who is banned or
+	// gone, or whose security version is not s.security_version (rule R1). Its
+	// columns are the e-mail address, name, image, whether the address is
+	// verified, whether the user is a superuser, and the times of creation and of
+	// the last change. None may be NULL. Required.
+	User bundb.Join
+	// Member joins the user's membership in s.organization_id, if there is one,
+	// as m. Its one column is the role, empty where there is no membership.
+	// Defaults to none: no organization is ever in scope.
+	Member bundb.Join
+}
+
+const userColumns = 7
+
+// Store implements session.Store. It is safe for concurrent use.
+type Store struct {
+	*bundb.DB
+	find, list, touch bundb.Statement
+}
+
+var _ session.Store = (*Store)(nil)
+
+// New returns a Store on db, whose Schema must have been migrated. It does no
+// I/O.
+func New(db *bundb.DB, cfg Config) (*Store, error) {
+	if cfg.User.SQL == "" || len(cfg.User.Columns) != userColumns {
+		return nil, fmt.Errorf("sessionbun: Config.User must be a join with %d columns", userColumns)
+	}
+	role := []string{"''"}
+	if cfg.Member.SQL != "" {
+		role = cfg.Member.Columns
+	}
+	if len(role) != 1 {
+		return nil, errors.New("sessionbun: Config.Member must have one column, the role")
+	}
+	return &Store{
+		DB: db,
+		find: db.Statement("SELECT " + sessionColumns + ", s.kid, s.verifier, " +
+			strings.Join(cfg.User.Columns, ", ") + ", " + role[0] +
+			" FROM tenon_sessions AS s " + cfg.User.SQL + " " + cfg.Member.SQL +
+			" WHERE s.selector = ? AND s.revoked_at IS NULL"),
+		list: db.Statement("SELECT " + sessionColumns +
+			" FROM tenon_sessions AS s " + cfg.User.SQL +
+			" WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.idle_ends_at > ? AND s.ends_at > ?" +
+			" ORDER BY s.last_seen_at DESC, s.id DESC LIMIT ?"),
+		touch: db.Statement(touchSQL),
+	}, nil
+}

@@ -1,0 +1,2 @@
+DROP TABLE standin_members;
+DROP TABLE standin_users;

@@ -1,0 +1,172 @@
+package sessionbun
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/session"
+)
+
+// touchSQL takes the last-seen time, the idle end twice, the id, the last-seen
+// time twice and Before. The guards, not the caller's memory, keep a revoked or
+// ended session from coming back.
+const touchSQL = `
+UPDATE tenon_sessions SET last_seen_at = ?, idle_ends_at = CASE WHEN ends_at < ? THEN ends_at ELSE ? END
+WHERE id = ? AND revoked_at IS NULL AND idle_ends_at > ? AND ends_at > ? AND last_seen_at <= ?`
+
+type sessionModel struct {
+	bun.BaseModel `bun:"table:tenon_sessions,alias:s"`
+
+	ID              string    `bun:"id,pk"`
+	Selector        string    `bun:"selector"`
+	KID             string    `bun:"kid"`
+	Verifier        []byte    `bun:"verifier"`
+	UserID          string    `bun:"user_id"`
+	SecurityVersion int64     `bun:"security_version"`
+	OrganizationID  string    `bun:"organization_id,nullzero"`
+	Channels        string    `bun:"channels"`
+	ProvenAt        time.Time `bun:"proven_at"`
+	BrowserOnly     bool      `bun:"browser_only"`
+	IP              string    `bun:"ip"`
+	UserAgent       string    `bun:"user_agent"`
+	CreatedAt       time.Time `bun:"created_at"`
+	LastSeenAt      time.Time `bun:"last_seen_at"`
+	IdleEndsAt      time.Time `bun:"idle_ends_at"`
+	EndsAt          time.Time `bun:"ends_at"`
+	RevokedAt       time.Time `bun:"revoked_at,nullzero"`
+}
+
+func newSessionModel(r session.Record) *sessionModel {
+	m := &sessionModel{
+		ID: r.ID, Selector: r.Selector, KID: r.Verifier.KID, Verifier: r.Verifier.MAC,
+		UserID: r.UserID, SecurityVersion: r.SecurityVersion, OrganizationID: r.OrganizationID,
+		Channels: strings.Join(r.Channels, " "), ProvenAt: r.ProvenAt.UTC(),
+		BrowserOnly: r.BrowserOnly, UserAgent: r.UserAgent,
+		CreatedAt: r.CreatedAt.UTC(), LastSeenAt: r.LastSeenAt.UTC(), IdleEndsAt: r.IdleEndsAt.UTC(), EndsAt: r.EndsAt.UTC(),
+	}
+	if r.IP.IsValid() {
+		m.IP = r.IP.String()
+	}
+	return m
+}
+
+// CreateSession implements session.Store.
+func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
+	// The savepoint keeps a refused insert from ending the caller's transaction.
+	return s.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(newSessionModel(r)).Exec(ctx)
+		if bundb.IsUniqueViolation(err) {
+			return session.ErrDuplicate
+		}
+		return bundb.Wrap("sessionbun: create", err)
+	})
+}
+
+// TouchSession implements session.Store.
+func (s *Store) TouchSession(ctx context.Context, t session.Touch) error {
+	run := func(ctx context.Context) error {
+		_, err := s.touch.Exec(ctx, t.SeenAt, t.IdleEndsAt, t.IdleEndsAt, t.ID, t.SeenAt, t.SeenAt, t.Before)
+		return bundb.Wrap("sessionbun: touch", err)
+	}
+	// A savepoint protects the caller's transaction; SQLite's writers queue in
+	// InTx, where the wait ends with ctx.
+	if s.InTransaction(ctx) || s.Dialect() == bundb.SQLite {
+		return s.InTx(ctx, run)
+	}
+	return run(ctx)
+}
+
+// EndSessions implements session.Store.
+func (s *Store) EndSessions(ctx context.Context, e session.Ending) ([]string, error) {
+	var ids []string
+	err := s.InTx(ctx, func(ctx context.Context) error {
+		if err := s.restamp(ctx, e); err != nil {
+			return err
+		}
+		var err error
+		ids, err = s.end(ctx, e)
+		return err
+	})
+	return ids, err
+}
+
+// restamp moves the kept session to the user's new version.
+func (s *Store) restamp(ctx context.Context, e session.Ending) error {
+	if e.KeepID == "" || e.KeepVersion == 0 {
+		return nil
+	}
+	_, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Model((*sessionModel)(nil)).
+		Set("security_version = ?", e.KeepVersion).
+		Where("id = ? AND user_id = ? AND revoked_at IS NULL AND security_version = ?", e.KeepID, e.UserID, e.KeepVersion-1).
+		Exec(ctx)
+	return bundb.Wrap("sessionbun: keep", err)
+}
+
+func (s *Store) end(ctx context.Context, e session.Ending) ([]string, error) {
+	doomed := s.Bun().NewSelect().Model((*sessionModel)(nil)).Column("s.id").
+		Where("s.user_id = ? AND s.revoked_at IS NULL", e.UserID).OrderExpr("s.id")
+	if e.ID != "" {
+		doomed.Where("s.id = ?", e.ID)
+	}
+	switch {
+	case e.KeepID != "" && e.KeepVersion != 0:
+		doomed.Where("(s.id <> ? OR s.security_version <> ?)", e.KeepID, e.KeepVersion)
+	case e.KeepID != "":
+		doomed.Where("s.id <> ?", e.KeepID)
+	}
+	if s.Dialect() == bundb.Postgres {
+		// In one order, so that two endings of one user's sessions do not deadlock.
+		doomed.For("UPDATE")
+	}
+	var ids []string
+	_, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Model((*sessionModel)(nil)).
+		Set("revoked_at = ?", e.At.UTC()).
+		Where("id IN (?) AND revoked_at IS NULL", doomed).
+		Returning("id").Exec(ctx, &ids)
+	if err != nil {
+		return nil, bundb.Wrap("sessionbun: end", err)
+	}
+	return ids, nil
+}
+
+// SetOrganization implements session.Store.
+func (s *Store) SetOrganization(ctx context.Context, userID, id, organizationID string) error {
+	result, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Model((*sessionModel)(nil)).
+		Set("organization_id = NULLIF(?, '')", organizationID).
+		Where("id = ? AND user_id = ? AND revoked_at IS NULL", id, userID).
+		Exec(ctx)
+	if err != nil {
+		return bundb.Wrap("sessionbun: set organization", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return sessionMissing(err)
+	}
+	return nil
+}
+
+// PruneSessions implements session.Store.
+func (s *Store) PruneSessions(ctx context.Context, before time.Time, limit int) (int, error) {
+	over := s.Bun().NewSelect().Model((*sessionModel)(nil)).Column("s.id").
+		Where("s.idle_ends_at < ? OR s.revoked_at < ?", before.UTC(), before.UTC()).Limit(int64(limit))
+	if s.Dialect() == bundb.Postgres {
+		over.For("UPDATE SKIP LOCKED")
+	}
+	result, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Model((*sessionModel)(nil)).Where("id IN (?)", over).Exec(ctx)
+	if err != nil {
+		return 0, bundb.Wrap("sessionbun: prune", err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), bundb.Wrap("sessionbun: prune", err)
+}
+
+// sessionMissing says why an update touched no row.
+func sessionMissing(err error) error {
+	if err != nil {
+		return bundb.Wrap("sessionbun: count rows", err)
+	}
+	return session.ErrSessionNotFound
+}

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+
+	"github.com/tenon-go/tenon/problem"
 )
 
 // object fills the struct v from members. What it returns is a mistake of the
@@ -43,7 +45,11 @@ func (d *decoder) object(members map[string]json.RawMessage, v reflect.Value, pa
 	return nil
 }
 
+// missing adds nothing to what is known to be wrong with the field.
 func (d *decoder) missing(path string) {
+	if slices.ContainsFunc(d.errors, func(e problem.FieldError) bool { return e.Field == path }) {
+		return
+	}
 	d.fail(path, "REQUIRED", "is required; add it")
 }
 

@@ -43,11 +43,13 @@ func fieldsOf(t reflect.Type, src source) ([]field, error) {
 	var out []field
 	for _, sf := range reflect.VisibleFields(t) {
 		name := src.nameOf(sf)
-		if name == "" || !sf.IsExported() {
+		switch {
+		case name == "":
 			continue
-		}
-		if sf.Anonymous {
+		case sf.Anonymous:
 			return nil, fmt.Errorf("%s.%s: an embedded struct cannot have a name", t, sf.Name)
+		case !sf.IsExported():
+			return nil, fmt.Errorf("%s.%s: an unexported field cannot have a name", t, sf.Name)
 		}
 		r, err := rulesOf(sf.Tag)
 		if err != nil {

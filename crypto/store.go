@@ -59,8 +59,8 @@ type SealedStore interface {
 	ListSealed(ctx context.Context, column SealedColumn, query SealedQuery) ([]SealedRow, error)
 	// ReplaceSealed sets the column of the row with this id if it still holds old, else it returns [ErrRowChanged].
 	ReplaceSealed(ctx context.Context, column SealedColumn, id string, old, sealed []byte) error
-	// CountSealed counts rows by the id of the key that sealed them; an empty tenant counts all tenants. Values that
-	// are too short to have a key id count under whatever prefix they have.
+	// CountSealed counts rows by the id of the key that sealed them; an empty tenant counts all tenants, and a column
+	// without TenantColumn has no rows of a tenant. Values too short to have a key id count under what they have of it.
 	CountSealed(ctx context.Context, column SealedColumn, tenant string) (map[string]int64, error)
 }
 

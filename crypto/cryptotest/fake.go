@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/faketx"
@@ -38,7 +39,9 @@ func NewFake() *Fake {
 func (f *Fake) Fail(err error) { f.db.Fail(err) }
 
 // InTx runs fn in a transaction. A nested one is a savepoint.
-func (f *Fake) InTx(ctx context.Context, fn func(ctx context.Context) error) error { return f.db.InTx(ctx, fn) }
+func (f *Fake) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	return f.db.InTx(ctx, fn)
+}
 
 // InTransaction implements crypto.Store.
 func (f *Fake) InTransaction(ctx context.Context) bool { return f.db.InTransaction(ctx) }
@@ -201,7 +204,10 @@ func matches(key crypto.Key, filter crypto.KeyFilter) bool {
 		strings.Compare(key.ID, filter.After) > 0
 }
 
+// cloneKey copies a row as a database keeps it.
 func cloneKey(key crypto.Key) crypto.Key {
+	key.CreatedAt = key.CreatedAt.UTC().Truncate(time.Microsecond)
+	key.RetiredAt = key.RetiredAt.UTC().Truncate(time.Microsecond)
 	key.Wrapped, key.Check, key.StateMAC = bytes.Clone(key.Wrapped), bytes.Clone(key.Check), bytes.Clone(key.StateMAC)
 	return key
 }

@@ -36,8 +36,9 @@ func (f *Fake) ListSealed(ctx context.Context, c crypto.SealedColumn, q crypto.S
 	err = f.db.Do(ctx, func(s *state) error {
 		rows := s.sealed[c.String()]
 		for _, id := range slices.Sorted(maps.Keys(rows)) {
-			if row := rows[id]; len(out) < q.Limit && id > q.After && (q.NotKID == "" || prefix(row.Value) != q.NotKID) {
-				row.Value = bytes.Clone(row.Value)
+			row := seen(c, rows[id])
+			wanted := row.Value != nil && id > q.After && (q.NotKID == "" || prefix(row.Value) != q.NotKID)
+			if wanted && len(out) < q.Limit {
 				out = append(out, row)
 			}
 		}
@@ -64,13 +65,23 @@ func (f *Fake) CountSealed(ctx context.Context, c crypto.SealedColumn, tenant st
 	out := make(map[string]int64)
 	err := f.db.Do(ctx, func(s *state) error {
 		for _, row := range s.sealed[c.String()] {
-			if tenant == "" || row.Tenant == tenant {
+			row = seen(c, row)
+			if row.Value != nil && (tenant == "" || row.Tenant == tenant) {
 				out[prefix(row.Value)]++
 			}
 		}
 		return nil
 	})
 	return out, err
+}
+
+// seen is a row as the registered column shows it.
+func seen(c crypto.SealedColumn, row crypto.SealedRow) crypto.SealedRow {
+	row.Value = bytes.Clone(row.Value)
+	if c.TenantColumn == "" {
+		row.Tenant = ""
+	}
+	return row
 }
 
 // prefix is what stands where an envelope has its key id.

@@ -1,0 +1,37 @@
+// Package cryptobun keeps the key table of package crypto in PostgreSQL or SQLite through Bun, and reaches the sealed
+// columns of the same database.
+package cryptobun
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Schema returns the migrations of the key table.
+func Schema() (bundb.Schema, error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return bundb.Schema{}, fmt.Errorf("cryptobun: migrations: %w", err)
+	}
+	return bundb.Schema{Name: "crypto", FS: files}, nil
+}
+
+// Store implements crypto.Store and crypto.SealedStore. It is safe for concurrent use.
+type Store struct {
+	*bundb.DB
+}
+
+var (
+	_ crypto.Store       = (*Store)(nil)
+	_ crypto.SealedStore = (*Store)(nil)
+)
+
+// New returns a Store on db, whose Schema must have been migrated.
+func New(db *bundb.DB) *Store { return &Store{DB: db} }

@@ -88,7 +88,7 @@ func readBody(r *http.Request, route *Route) ([]byte, error) {
 	if err != nil {
 		return nil, bodyError(err, ErrMalformed.With(err))
 	}
-	return bytes.TrimSpace(body), nil
+	return bytes.Trim(body, jsonSpace), nil
 }
 
 func withoutNonce(form url.Values) url.Values {

@@ -13,6 +13,9 @@ import (
 // maxDepth bounds how deep a body is nested; the body itself is the first level.
 const maxDepth = 32
 
+// jsonSpace is all that may stand around a JSON value.
+const jsonSpace = " \t\r\n"
+
 // The ways in which a body as a whole is refused.
 var (
 	// ErrMalformed means that the body is not one well-formed JSON object in UTF-8.
@@ -25,7 +28,7 @@ var (
 // one object and nothing after it, no name twice in one object, no half of a
 // surrogate pair, at most maxDepth levels.
 func checkSyntax(body []byte) error {
-	if !utf8.Valid(body) || !json.Valid(body) || bytes.TrimLeft(body, " \t\r\n")[0] != '{' || hasLoneSurrogate(body) {
+	if !utf8.Valid(body) || !json.Valid(body) || bytes.TrimLeft(body, jsonSpace)[0] != '{' || hasLoneSurrogate(body) {
 		return ErrMalformed
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))

@@ -68,7 +68,7 @@ func Violated(err error) string {
 	if e, ok := errors.AsType[stateError](err); ok {
 		return constraintOf(e)
 	}
-	_, columns, _ := strings.Cut(err.Error(), "constraint failed: ")
+	_, columns, _ := strings.Cut(err.Error(), "UNIQUE constraint failed: ")
 	columns, _, _ = strings.Cut(columns, " (")
 	return columns
 }

@@ -1,0 +1,208 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/internal/door"
+	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/token"
+)
+
+// pendingLife is how long a sign-up waits for its proof, and its link works.
+const pendingLife = 24 * time.Hour
+
+// maxPending is how many sign-ups of one address wait at the same time; the
+// oldest is dropped (rule R4).
+const maxPending = 5
+
+// Config configures a Service. Fields without "Defaults to" are required.
+type Config struct {
+	// Keys seals password hashes and derives the keys of identifiers.
+	Keys Keys
+	// Sessions makes the session that a completed attempt ends in.
+	Sessions Sessions
+	// Tokens issues and consumes the secrets of mailed links.
+	Tokens Tokens
+	// Outbox takes mail in the transaction of its cause.
+	Outbox mail.Outbox
+	// Templates render mail. Defaults to the built-in ones.
+	Templates *mail.Templates
+	// Passwords hashes and verifies. Defaults to password.New with its defaults.
+	Passwords Passwords
+	// LinkBase is the address under which the routes of this package are
+	// reachable, such as "https://example.com/api/auth". Mailed links start with
+	// it; nothing else decides where they point.
+	LinkBase string
+	// ActiveOrganization returns the organization that a new session of the user
+	// starts in, or "". It runs inside the transaction. Defaults to none.
+	ActiveOrganization func(ctx context.Context, userID string) (string, error)
+	// Superuser is the address whose first proof makes its owner a superuser.
+	// It acts once; the user is recorded by id. Defaults to nobody.
+	Superuser string
+	// Hooks run inside the transactions of the package.
+	Hooks Hooks
+	// TokenPurpose is the key purpose of identifiers and peppers. Defaults to
+	// crypto.PurposeToken.
+	TokenPurpose string
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+	// Now is the one clock (rule R32).
+	Now func() time.Time
+	// Rand defaults to crypto/rand.
+	Rand io.Reader
+}
+
+// Keys is what the package needs of a keyring; *crypto.Keyring is one.
+type Keys interface {
+	Seal(ctx context.Context, f crypto.Field, plaintext []byte) ([]byte, error)
+	Open(ctx context.Context, f crypto.Field, sealed []byte) ([]byte, error)
+	ActiveSubkey(ctx context.Context, purpose, label string) (kid string, key []byte, err error)
+}
+
+// Sessions starts sessions. A Pass can be made by this package only, so there is
+// no other way to one (rule R2).
+type Sessions interface {
+	// Start makes a session from pass in the transaction of ctx.
+	Start(ctx context.Context, pass door.Pass) (Grant, error)
+}
+
+// Grant is a session just made. Its token is shown this once.
+type Grant struct {
+	SessionID   string
+	Token       token.Secret
+	EndsAt      time.Time
+	BrowserOnly bool
+}
+
+// Tokens issues and consumes the secrets of mailed links; *token.Service is one.
+type Tokens interface {
+	Issue(ctx context.Context, p token.IssueParams) (token.OneTime, token.Secret, error)
+	Peek(ctx context.Context, purpose token.Purpose, raw string) (token.OneTime, error)
+	Consume(ctx context.Context, purpose token.Purpose, raw string) (token.OneTime, error)
+}
+
+// Passwords hashes and verifies passwords in bounded slots; *password.Hasher is one.
+type Passwords interface {
+	Hash(ctx context.Context, prepared string) (string, error)
+	Verify(ctx context.Context, hash, prepared string) (match, rehash bool, err error)
+	Decoy(ctx context.Context) (string, error)
+}
+
+// Service is the package's logic. It is safe for concurrent use.
+type Service struct {
+	store Store
+	cfg   Config
+	decoy decoy
+}
+
+// New returns a Service on store. It does no I/O. The error names every field of
+// cfg that is missing or wrong.
+func New(store Store, cfg Config) (*Service, error) {
+	cfg.TokenPurpose = cmp.Or(cfg.TokenPurpose, crypto.PurposeToken)
+	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.ActiveOrganization == nil {
+		cfg.ActiveOrganization = func(context.Context, string) (string, error) { return "", nil }
+	}
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	if err := cfg.validate(store); err != nil {
+		return nil, fmt.Errorf("auth: config: %w", err)
+	}
+	return &Service{store: store, cfg: cfg}, nil
+}
+
+// fill sets the defaults that can fail.
+func (c *Config) fill() error {
+	if c.Templates == nil {
+		templates, err := mail.NewTemplates(mail.TemplatesConfig{})
+		if err != nil {
+			return fmt.Errorf("auth: mail templates: %w", err)
+		}
+		c.Templates = templates
+	}
+	if c.Passwords == nil {
+		hasher, err := password.New(password.Config{})
+		if err != nil {
+			return fmt.Errorf("auth: password hasher: %w", err)
+		}
+		c.Passwords = hasher
+	}
+	if c.Superuser != "" {
+		address, err := ParseAddress(c.Superuser)
+		if err != nil {
+			return fmt.Errorf("auth: config: Superuser: %w", err)
+		}
+		c.Superuser = address.Key
+	}
+	return nil
+}
+
+func (c *Config) validate(store Store) error {
+	var errs []error
+	need := func(ok bool, field string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s is required", field))
+		}
+	}
+	need(store != nil, "store")
+	need(c.Keys != nil, "Keys")
+	need(c.Sessions != nil, "Sessions")
+	need(c.Tokens != nil, "Tokens")
+	need(c.Outbox != nil, "Outbox")
+	need(c.LinkBase != "", "LinkBase")
+	need(c.Now != nil, "Now")
+	return errors.Join(errs...)
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
+
+// newID returns a UUIDv7.
+func (s *Service) newID() (string, error) {
+	id, err := uuid.NewV7FromReader(s.cfg.Rand)
+	if err != nil {
+		return "", fmt.Errorf("auth: make an id: %w", err)
+	}
+	return id.String(), nil
+}
+
+// pruneBatch is how many rows one statement of Maintain deletes at most.
+const pruneBatch = 1000
+
+// Maintain deletes what has run out, a thousand rows a statement, until none is
+// left or ctx ends. Call it every hour or so; several processes may call it at
+// the same time.
+func (s *Service) Maintain(ctx context.Context) error {
+	now := s.now()
+	for _, prune := range []struct {
+		what   string
+		before time.Time
+		rows   func(ctx context.Context, before time.Time, limit int) (int, error)
+	}{
+		{"sign-ups", now, s.store.PruneSignUps},
+		{"guesses", now.Add(-guessMemory), s.store.PruneGuesses},
+		{"mail budgets", now.Add(-day), s.store.PruneBudgets},
+	} {
+		for n := pruneBatch; n == pruneBatch; {
+			var err error
+			if n, err = prune.rows(ctx, prune.before, pruneBatch); err != nil {
+				return fmt.Errorf("auth: prune %s: %w", prune.what, err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+// Package authbun keeps the users of package auth in PostgreSQL or SQLite
+// through Bun.
+package authbun
+
+import (
+	"embed"
+	"io/fs"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// Schema returns the migrations of the package's tables.
+func Schema() bundb.Schema {
+	// Sub fails only for a path that is not valid, and this one is.
+	files, _ := fs.Sub(migrations, "migrations")
+	return bundb.Schema{Name: "auth", FS: files}
+}
+
+// Sealed lists the columns that hold sealed values, for re-encryption.
+func Sealed() []crypto.SealedColumn {
+	return []crypto.SealedColumn{
+		{Column: auth.PasswordField("tenon_credentials", "").Column, IDColumn: "user_id"},
+		{Column: auth.PasswordField("tenon_sign_ups", "").Column},
+	}
+}
+
+// SessionJoin is what the statement that looks sessions up needs to know of the
+// user. It finds no row if the user is gone or banned, or if what protects the
+// account changed since the session was made (rule R1).
+func SessionJoin() bundb.Join {
+	return bundb.Join{
+		SQL: "JOIN tenon_users AS u ON u.id = s.user_id AND u.security_version = s.security_version AND u.banned_at IS NULL",
+		Columns: []string{
+			"u.email_display", "u.name", "u.image", "u.email_verified", "u.superuser", "u.created_at", "u.updated_at",
+		},
+	}
+}
+
+// Store implements auth.Store. It is safe for concurrent use.
+type Store struct {
+	*bundb.DB
+	userByEmail     bundb.Statement
+	recordSignIn    bundb.Statement
+	raiseVersion    bundb.Statement
+	replacePassword bundb.Statement
+	spend           bundb.Statement
+}
+
+var _ auth.Store = (*Store)(nil)
+
+// New returns a Store on db, whose Schema must have been migrated.
+func New(db *bundb.DB) *Store {
+	return &Store{
+		DB:              db,
+		userByEmail:     db.Statement(userByEmailSQL),
+		recordSignIn:    db.Statement(recordSignInSQL),
+		raiseVersion:    db.Statement(raiseVersionSQL),
+		replacePassword: db.Statement(replacePasswordSQL),
+		spend:           db.Statement(spendSQL),
+	}
+}

@@ -1,0 +1,102 @@
+package authbun
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/bundb"
+)
+
+// chargeSQL is auth.Pace in SQL, so that one statement decides. Its numbers are
+// the program's own, in microseconds.
+func chargeSQL(p auth.Pace) string {
+	decay := int64(math.MaxInt64)
+	if p.Decay > 0 {
+		decay = p.Decay.Microseconds()
+	}
+	limit := int64(math.MaxInt32)
+	if p.Cap > 0 {
+		limit = int64(p.Cap)
+	}
+	const elapsed = "(excluded.charged_at - g.charged_at)"
+	forgotten := fmt.Sprintf("(%s / %d)", elapsed, decay)
+	remaining := fmt.Sprintf("(CASE WHEN %[1]s <= 0 THEN g.failures WHEN %[1]s < g.failures THEN g.failures - %[1]s ELSE 0 END)", forgotten)
+	doublings := fmt.Sprintf("(CASE WHEN %[1]s - %[2]d > 30 THEN 30 ELSE %[1]s - %[2]d END)", remaining, p.Free)
+	wait := fmt.Sprintf("(CAST(%d AS BIGINT) << CAST(%s AS INTEGER))", p.Step.Microseconds(), doublings)
+	capped := fmt.Sprintf("(CASE WHEN %[1]s > %[2]d THEN %[2]d ELSE %[1]s END)", wait, p.MaxWait.Microseconds())
+	return fmt.Sprintf(`
+INSERT INTO tenon_guesses AS g (factor, account, failures, charged_at) VALUES (?, ?, 1, ?)
+ON CONFLICT (factor, account) DO UPDATE SET failures = %[1]s + 1, charged_at = excluded.charged_at
+WHERE %[1]s < %[2]d AND (%[1]s < %[3]d OR %[4]s >= %[5]s)`, remaining, limit, p.Free, elapsed, capped)
+}
+
+// Charge implements auth.GuessStore.
+func (s *Store) Charge(ctx context.Context, key auth.GuessKey, pace auth.Pace, now time.Time) (time.Duration, error) {
+	if s.InTransaction(ctx) {
+		return 0, auth.ErrInTransaction
+	}
+	charged, err := affected(s.Statement(chargeSQL(pace)).Exec(ctx, key.Factor, key.Account, now.UnixMicro()))
+	if err != nil {
+		return 0, bundb.Wrap("authbun: charge a guess", err)
+	}
+	if charged == 1 {
+		return 0, nil
+	}
+	return s.wait(ctx, key, pace, now)
+}
+
+// wait returns how long to wait, after a guess was refused.
+func (s *Store) wait(ctx context.Context, key auth.GuessKey, pace auth.Pace, now time.Time) (time.Duration, error) {
+	var failures int
+	var chargedAt int64
+	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Table("tenon_guesses").Column("failures", "charged_at").
+		Where("factor = ?", key.Factor).Where("account = ?", key.Account).Scan(ctx, &failures, &chargedAt)
+	if err != nil {
+		return 0, bundb.Wrap("authbun: read a counter of guesses", err)
+	}
+	since := now.Sub(time.UnixMicro(chargedAt))
+	return max(time.Second, pace.Left(pace.Remaining(failures, since), since)), nil
+}
+
+// Refund implements auth.GuessStore.
+func (s *Store) Refund(ctx context.Context, key auth.GuessKey) error {
+	_, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_guesses").Set("failures = failures - 1").
+		Where("factor = ?", key.Factor).Where("account = ?", key.Account).Where("failures > 0").Exec(ctx)
+	return bundb.Wrap("authbun: refund a guess", err)
+}
+
+// PruneGuesses implements auth.GuessStore.
+func (s *Store) PruneGuesses(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.prune(ctx, "tenon_guesses", "factor, account", "charged_at", before, limit)
+}
+
+const spendSQL = `
+INSERT INTO tenon_mail_budgets AS b (scope, target, started_at, spent) VALUES (?, ?, ?, 1)
+ON CONFLICT (scope, target) DO UPDATE SET
+    spent = CASE WHEN b.started_at <= CAST(? AS BIGINT) THEN 1 ELSE b.spent + 1 END,
+    started_at = CASE WHEN b.started_at <= CAST(? AS BIGINT) THEN excluded.started_at ELSE b.started_at END
+WHERE b.started_at <= CAST(? AS BIGINT) OR b.spent < CAST(? AS BIGINT)`
+
+// Spend implements auth.BudgetStore.
+func (s *Store) Spend(ctx context.Context, a auth.Allowance, now time.Time) (bool, error) {
+	over := now.Add(-a.Window).UnixMicro() // a window that started then or before is over
+	spent, err := affected(s.spend.Exec(ctx, a.Scope, a.Target, now.UnixMicro(), over, over, over, a.Limit))
+	return spent == 1, bundb.Wrap("authbun: spend from a mail budget", err)
+}
+
+// PruneBudgets implements auth.BudgetStore.
+func (s *Store) PruneBudgets(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.prune(ctx, "tenon_mail_budgets", "scope, target", "started_at", before, limit)
+}
+
+// prune deletes the oldest rows of a table whose time in microseconds is before
+// the given one. Table, key and column are the program's own.
+func (s *Store) prune(ctx context.Context, table, key, column string, before time.Time, limit int) (int, error) {
+	query := fmt.Sprintf("DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < ? ORDER BY %[3]s LIMIT ?)",
+		table, key, column)
+	n, err := affected(s.Statement(query).Exec(ctx, before.UnixMicro(), limit))
+	return n, bundb.Wrap("authbun: prune "+table, err)
+}

@@ -1,0 +1,196 @@
+package authbun
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/bundb"
+)
+
+const userByEmailSQL = `
+SELECT u.id, u.email, u.email_display, u.email_verified, u.name, u.image, u.superuser, u.security_version,
+       u.created_at, u.updated_at, u.last_sign_in_at, c.password
+FROM tenon_users AS u LEFT JOIN tenon_credentials AS c ON c.user_id = u.id
+WHERE u.email = ?`
+
+const recordSignInSQL = `
+UPDATE tenon_users SET last_sign_in_at = ?
+WHERE id = ? AND security_version = ? AND banned_at IS NULL`
+
+const raiseVersionSQL = `
+UPDATE tenon_users SET security_version = security_version + 1
+WHERE id = ?
+RETURNING security_version`
+
+const replacePasswordSQL = `
+UPDATE tenon_credentials SET password = ?, updated_at = ?
+WHERE user_id = ? AND password = ?`
+
+type userModel struct {
+	bun.BaseModel `bun:"table:tenon_users,alias:u"`
+
+	ID              string    `bun:"id,pk"`
+	Email           string    `bun:"email"`
+	EmailDisplay    string    `bun:"email_display"`
+	EmailVerified   bool      `bun:"email_verified"`
+	Name            string    `bun:"name"`
+	Image           string    `bun:"image"`
+	Superuser       bool      `bun:"superuser"`
+	SecurityVersion int64     `bun:"security_version"`
+	LastSignInAt    time.Time `bun:"last_sign_in_at,nullzero"`
+	CreatedAt       time.Time `bun:"created_at"`
+	UpdatedAt       time.Time `bun:"updated_at"`
+}
+
+func newUserModel(u auth.User) *userModel {
+	return &userModel{
+		ID: u.ID, Email: u.Email, EmailDisplay: u.Display, EmailVerified: u.EmailVerified,
+		Name: u.Name, Image: u.Image, Superuser: u.Superuser, SecurityVersion: u.SecurityVersion,
+		LastSignInAt: u.LastSignInAt.UTC(), CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
+	}
+}
+
+func (m *userModel) user() auth.User {
+	return auth.User{
+		ID: m.ID, Email: m.Email, Display: m.EmailDisplay, EmailVerified: m.EmailVerified,
+		Name: m.Name, Image: m.Image, Superuser: m.Superuser, SecurityVersion: m.SecurityVersion,
+		LastSignInAt: m.LastSignInAt.UTC(), CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
+	}
+}
+
+type credentialModel struct {
+	bun.BaseModel `bun:"table:tenon_credentials"`
+
+	UserID    string    `bun:"user_id,pk"`
+	Password  []byte    `bun:"password"`
+	UpdatedAt time.Time `bun:"updated_at"`
+}
+
+// CreateUser implements auth.UserStore.
+func (s *Store) CreateUser(ctx context.Context, user auth.User, password []byte) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(newUserModel(user)).Exec(ctx)
+		if bundb.IsUniqueViolation(err) {
+			return auth.ErrAddressTaken
+		}
+		if err != nil || len(password) == 0 {
+			return bundb.Wrap("authbun: create a user", err)
+		}
+		credential := &credentialModel{UserID: user.ID, Password: password, UpdatedAt: user.UpdatedAt.UTC()}
+		_, err = s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(credential).Exec(ctx)
+		return bundb.Wrap("authbun: set a password", err)
+	})
+}
+
+// UserByEmail implements auth.UserStore.
+func (s *Store) UserByEmail(ctx context.Context, email string) (auth.User, []byte, error) {
+	var u auth.User
+	var password []byte
+	err := s.userByEmail.QueryRow(ctx, email).Scan(
+		&u.ID, &u.Email, &u.Display, &u.EmailVerified, &u.Name, &u.Image, &u.Superuser, &u.SecurityVersion,
+		bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt), bundb.ScanTime(&u.LastSignInAt), &password)
+	if errors.Is(err, sql.ErrNoRows) {
+		return auth.User{}, nil, auth.ErrUserNotFound
+	}
+	if err != nil {
+		return auth.User{}, nil, bundb.Wrap("authbun: find a user by address", err)
+	}
+	return u, password, nil
+}
+
+// UserByID implements auth.UserStore.
+func (s *Store) UserByID(ctx context.Context, id string) (auth.User, error) {
+	m := new(userModel)
+	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(m).Where("u.id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return auth.User{}, auth.ErrUserNotFound
+	}
+	if err != nil {
+		return auth.User{}, bundb.Wrap("authbun: find a user", err)
+	}
+	return m.user(), nil
+}
+
+// Hold implements auth.UserStore. On SQLite the transaction is the only
+// writer already.
+func (s *Store) Hold(ctx context.Context, id string) error {
+	if err := s.RequireTx(ctx); err != nil {
+		return err
+	}
+	var held string
+	query := s.Bun().NewSelect().Conn(s.Conn(ctx)).Table("tenon_users").Column("id").Where("id = ?", id)
+	if s.Dialect() == bundb.Postgres {
+		query = query.For("KEY SHARE")
+	}
+	err := query.Scan(ctx, &held)
+	if errors.Is(err, sql.ErrNoRows) {
+		return auth.ErrUserNotFound
+	}
+	return bundb.Wrap("authbun: hold a user", err)
+}
+
+// RaiseVersion implements auth.UserStore.
+func (s *Store) RaiseVersion(ctx context.Context, id string) (int64, error) {
+	if err := s.RequireTx(ctx); err != nil {
+		return 0, err
+	}
+	var version int64
+	err := s.raiseVersion.QueryRow(ctx, id).Scan(&version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, auth.ErrUserNotFound
+	}
+	return version, bundb.Wrap("authbun: raise a security version", err)
+}
+
+// RecordSignIn implements auth.UserStore.
+func (s *Store) RecordSignIn(ctx context.Context, id string, securityVersion int64, now time.Time) error {
+	if err := s.RequireTx(ctx); err != nil {
+		return err
+	}
+	changed, err := affected(s.recordSignIn.Exec(ctx, now, id, securityVersion))
+	if err != nil {
+		return bundb.Wrap("authbun: record a sign-in", err)
+	}
+	if changed == 0 {
+		return auth.ErrNotAdmitted
+	}
+	return nil
+}
+
+// ReplacePassword implements auth.UserStore.
+func (s *Store) ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (bool, error) {
+	changed, err := affected(s.replacePassword.Exec(ctx, sealed, now, userID, old))
+	return changed == 1, bundb.Wrap("authbun: replace a password hash", err)
+}
+
+// ClaimSuperuser implements auth.UserStore.
+func (s *Store) ClaimSuperuser(ctx context.Context, email, userID string, now time.Time) (bool, error) {
+	claimed := false
+	err := s.InTx(ctx, func(ctx context.Context) error {
+		changed, err := affected(s.Bun().NewRaw(
+			"INSERT INTO tenon_superuser_claims (email, user_id, claimed_at) VALUES (?, ?, ?) ON CONFLICT (email) DO NOTHING",
+			email, userID, now.UTC()).Conn(s.Conn(ctx)).Exec(ctx))
+		if err != nil || changed == 0 {
+			return err
+		}
+		claimed = true
+		_, err = s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
+			Set("superuser = ?", true).Where("id = ?", userID).Exec(ctx)
+		return err
+	})
+	return claimed && err == nil, bundb.Wrap("authbun: claim superuser", err)
+}
+
+// affected returns how many rows a statement changed.
+func affected(result sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	return int(n), err
+}

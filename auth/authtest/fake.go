@@ -1,0 +1,259 @@
+// Package authtest helps to test package auth and its stores: an in-memory
+// Store, the suite that every store must pass, and a service with cheap parts.
+package authtest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/faketx"
+)
+
+// Fake is an auth.Store in memory. It is safe for concurrent use; NewFake makes
+// one. Its Fail method stands for a database that is down.
+type Fake struct {
+	*faketx.DB[state]
+}
+
+var _ auth.Store = (*Fake)(nil)
+
+type state struct {
+	users     map[string]auth.User
+	passwords map[string][]byte
+	banned    map[string]bool
+	claims    map[string]string
+	signUps   map[string]auth.SignUp
+	guesses   map[counterKey]counter
+	budgets   map[counterKey]counter
+}
+
+type counterKey struct{ scope, target string }
+
+type counter struct {
+	count int
+	at    time.Time
+}
+
+func (s state) clone() state {
+	return state{
+		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), banned: maps.Clone(s.banned),
+		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps),
+		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets),
+	}
+}
+
+// NewFake returns an empty Fake.
+func NewFake() *Fake {
+	return &Fake{faketx.New(state{
+		users: map[string]auth.User{}, passwords: map[string][]byte{}, banned: map[string]bool{},
+		claims: map[string]string{}, signUps: map[string]auth.SignUp{},
+		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{},
+	}, state.clone)}
+}
+
+// Ban bans a user.
+func (f *Fake) Ban(ctx context.Context, userID string) error {
+	return f.Do(ctx, func(s *state) error { s.banned[userID] = true; return nil })
+}
+
+// CreateUser implements auth.UserStore.
+func (f *Fake) CreateUser(ctx context.Context, user auth.User, password []byte) error {
+	return f.Do(ctx, func(s *state) error {
+		for _, other := range s.users {
+			if other.Email == user.Email {
+				return auth.ErrAddressTaken
+			}
+		}
+		s.users[user.ID] = user
+		if len(password) > 0 {
+			s.passwords[user.ID] = slices.Clone(password)
+		}
+		return nil
+	})
+}
+
+// UserByEmail implements auth.UserStore.
+func (f *Fake) UserByEmail(ctx context.Context, email string) (user auth.User, password []byte, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		for _, u := range s.users {
+			if u.Email == email {
+				user, password = u, slices.Clone(s.passwords[u.ID])
+				return nil
+			}
+		}
+		return auth.ErrUserNotFound
+	})
+	return user, password, err
+}
+
+// UserByID implements auth.UserStore.
+func (f *Fake) UserByID(ctx context.Context, id string) (user auth.User, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		var ok bool
+		if user, ok = s.users[id]; !ok {
+			return auth.ErrUserNotFound
+		}
+		return nil
+	})
+	return user, err
+}
+
+// Hold implements auth.UserStore.
+func (f *Fake) Hold(ctx context.Context, id string) error {
+	if err := f.requireTx(ctx); err != nil {
+		return err
+	}
+	_, err := f.UserByID(ctx, id)
+	return err
+}
+
+// RaiseVersion implements auth.UserStore.
+func (f *Fake) RaiseVersion(ctx context.Context, id string) (version int64, err error) {
+	if err := f.requireTx(ctx); err != nil {
+		return 0, err
+	}
+	err = f.Do(ctx, func(s *state) error {
+		user, ok := s.users[id]
+		if !ok {
+			return auth.ErrUserNotFound
+		}
+		user.SecurityVersion++
+		s.users[id], version = user, user.SecurityVersion
+		return nil
+	})
+	return version, err
+}
+
+// RecordSignIn implements auth.UserStore.
+func (f *Fake) RecordSignIn(ctx context.Context, id string, securityVersion int64, now time.Time) error {
+	if err := f.requireTx(ctx); err != nil {
+		return err
+	}
+	return f.Do(ctx, func(s *state) error {
+		user, ok := s.users[id]
+		if !ok || user.SecurityVersion != securityVersion || s.banned[id] {
+			return auth.ErrNotAdmitted
+		}
+		user.LastSignInAt = now
+		s.users[id] = user
+		return nil
+	})
+}
+
+// ReplacePassword implements auth.UserStore.
+func (f *Fake) ReplacePassword(ctx context.Context, userID string, old, sealed []byte, _ time.Time) (replaced bool, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		if replaced = bytes.Equal(s.passwords[userID], old) && len(old) > 0; replaced {
+			s.passwords[userID] = slices.Clone(sealed)
+		}
+		return nil
+	})
+	return replaced && err == nil, err
+}
+
+// ClaimSuperuser implements auth.UserStore.
+func (f *Fake) ClaimSuperuser(ctx context.Context, email, userID string, _ time.Time) (claimed bool, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		if _, taken := s.claims[email]; taken {
+			return nil
+		}
+		s.claims[email], claimed = userID, true
+		user := s.users[userID]
+		user.Superuser = true
+		s.users[userID] = user
+		return nil
+	})
+	return claimed && err == nil, err
+}
+
+// AddSignUp implements auth.SignUpStore.
+func (f *Fake) AddSignUp(ctx context.Context, p auth.SignUp, keep int) error {
+	return f.Do(ctx, func(s *state) error {
+		s.signUps[p.ID] = p
+		waiting := s.waiting(p.Email)
+		for _, old := range waiting[min(keep, len(waiting)):] {
+			delete(s.signUps, old.ID)
+		}
+		return nil
+	})
+}
+
+// waiting returns the sign-ups of an address, newest first.
+func (s *state) waiting(email string) []auth.SignUp {
+	var found []auth.SignUp
+	for _, p := range s.signUps {
+		if p.Email == email {
+			found = append(found, p)
+		}
+	}
+	slices.SortFunc(found, func(a, b auth.SignUp) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+	})
+	return found
+}
+
+// NewestSignUp implements auth.SignUpStore.
+func (f *Fake) NewestSignUp(ctx context.Context, email string, now time.Time) (signUp auth.SignUp, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		for _, p := range s.waiting(email) {
+			if p.ExpiresAt.After(now) {
+				signUp = p
+				return nil
+			}
+		}
+		return auth.ErrSignUpNotFound
+	})
+	return signUp, err
+}
+
+// SignUpByID implements auth.SignUpStore.
+func (f *Fake) SignUpByID(ctx context.Context, id string, now time.Time) (signUp auth.SignUp, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		p, ok := s.signUps[id]
+		if !ok || !p.ExpiresAt.After(now) {
+			return auth.ErrSignUpNotFound
+		}
+		signUp = p
+		return nil
+	})
+	return signUp, err
+}
+
+// ClaimSignUp implements auth.SignUpStore.
+func (f *Fake) ClaimSignUp(ctx context.Context, email, id string, now time.Time) error {
+	return f.Do(ctx, func(s *state) error {
+		p, ok := s.signUps[id]
+		if !ok || p.Email != email || !p.ExpiresAt.After(now) {
+			return auth.ErrSignUpNotFound
+		}
+		maps.DeleteFunc(s.signUps, func(_ string, p auth.SignUp) bool { return p.Email == email })
+		return nil
+	})
+}
+
+// PruneSignUps implements auth.SignUpStore.
+func (f *Fake) PruneSignUps(ctx context.Context, now time.Time, limit int) (n int, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		maps.DeleteFunc(s.signUps, func(_ string, p auth.SignUp) bool {
+			prune := !p.ExpiresAt.After(now) && n < limit
+			if prune {
+				n++
+			}
+			return prune
+		})
+		return nil
+	})
+	return n, err
+}
+
+func (f *Fake) requireTx(ctx context.Context) error {
+	if !f.InTransaction(ctx) {
+		return errNoTransaction
+	}
+	return nil
+}

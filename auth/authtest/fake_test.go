@@ -1,0 +1,16 @@
+package authtest_test
+
+import (
+	"testing"
+
+	"github.com/tenon-go/tenon/auth/authtest"
+	"github.com/tenon-go/tenon/problem"
+)
+
+func TestFakeKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	authtest.TestStore(t, func(*testing.T) authtest.Env {
+		fake := authtest.NewFake()
+		return authtest.Env{Store: fake, Ban: fake.Ban, Break: func() { fake.Fail(problem.ErrUnavailable) }}
+	})
+}

@@ -1,0 +1,191 @@
+package authtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/assert"
+)
+
+func userClauses() []clause {
+	return []clause{
+		{"CreateUser keeps every field and the sealed hash", testCreateUser},
+		{"CreateUser refuses an address that a user has, and the transaction goes on", testAddressTaken},
+		{"of concurrent CreateUser for one address one succeeds", testCreateUserRace},
+		{"UserByID and UserByEmail say ErrUserNotFound", testUserNotFound},
+		{"Hold finds users only", testHold},
+		{"RaiseVersion raises the version by one", testRaiseVersion},
+		{"RecordSignIn admits the user's version only", testRecordSignIn},
+		{"RecordSignIn does not admit a banned user", testBanned},
+		{"ReplacePassword compares and sets", testReplacePassword},
+		{"of concurrent ReplacePassword one succeeds", testReplacePasswordRace},
+		{"ClaimSuperuser acts once for an address", testClaimSuperuser},
+	}
+}
+
+func testCreateUser(t *testing.T, w *world) {
+	want := w.describe("ada@example.com")
+	want.Superuser, want.LastSignInAt = true, w.now.Add(time.Minute)
+	assert.NoError(t, w.Store.CreateUser(t.Context(), want, []byte("sealed")))
+	bare := w.describe("bare@example.com")
+	bare.Image = ""
+	assert.NoError(t, w.Store.CreateUser(t.Context(), bare, nil))
+	for _, c := range []struct {
+		user     auth.User
+		password string
+	}{{want, "sealed"}, {bare, ""}} {
+		got, password, err := w.Store.UserByEmail(t.Context(), c.user.Email)
+		assert.NoError(t, err)
+		assert.Equal(t, got, c.user)
+		assert.Equal(t, string(password), c.password)
+		got, err = w.Store.UserByID(t.Context(), c.user.ID)
+		assert.NoError(t, err)
+		assert.Equal(t, got, c.user)
+	}
+}
+
+func testAddressTaken(t *testing.T, w *world) {
+	w.user(t, "ada@example.com")
+	err := w.Store.InTx(t.Context(), func(ctx context.Context) error {
+		taken := w.Store.CreateUser(ctx, w.describe("ada@example.com"), []byte("other"))
+		assert.ErrorIs(t, taken, auth.ErrAddressTaken)
+		return w.Store.CreateUser(ctx, w.describe("bob@example.com"), nil)
+	})
+	assert.NoError(t, err)
+	_, password, err := w.Store.UserByEmail(t.Context(), "ada@example.com")
+	assert.NoError(t, err)
+	assert.Equal(t, string(password), "sealed")
+}
+
+func testCreateUserRace(t *testing.T, w *world) {
+	won, lost := race(t, func(ctx context.Context) error {
+		return w.Store.CreateUser(ctx, w.describe("ada@example.com"), []byte("p"))
+	})
+	assert.Equal(t, won, 1)
+	for _, err := range lost {
+		assert.ErrorIs(t, err, auth.ErrAddressTaken)
+	}
+}
+
+func testUserNotFound(t *testing.T, w *world) {
+	w.user(t, "ada@example.com")
+	_, _, err := w.Store.UserByEmail(t.Context(), "bob@example.com")
+	assert.ErrorIs(t, err, auth.ErrUserNotFound)
+	_, err = w.Store.UserByID(t.Context(), newID())
+	assert.ErrorIs(t, err, auth.ErrUserNotFound)
+}
+
+func testHold(t *testing.T, w *world) {
+	user := w.user(t, "ada@example.com")
+	assert.Error(t, w.Store.Hold(t.Context(), user.ID))
+	err := w.Store.InTx(t.Context(), func(ctx context.Context) error {
+		assert.NoError(t, w.Store.Hold(ctx, user.ID))
+		assert.ErrorIs(t, w.Store.Hold(ctx, newID()), auth.ErrUserNotFound)
+		return nil
+	})
+	assert.NoError(t, err)
+}
+
+func (w *world) raise(t *testing.T, id string) (version int64) {
+	t.Helper()
+	err := w.Store.InTx(t.Context(), func(ctx context.Context) (err error) {
+		version, err = w.Store.RaiseVersion(ctx, id)
+		return err
+	})
+	assert.NoError(t, err)
+	return version
+}
+
+func testRaiseVersion(t *testing.T, w *world) {
+	user, other := w.user(t, "ada@example.com"), w.user(t, "bob@example.com")
+	for want := int64(2); want < 5; want++ {
+		assert.Equal(t, w.raise(t, user.ID), want)
+	}
+	_, err := w.Store.RaiseVersion(t.Context(), user.ID)
+	assert.Error(t, err)
+	err = w.Store.InTx(t.Context(), func(ctx context.Context) error {
+		_, err := w.Store.RaiseVersion(ctx, newID())
+		return err
+	})
+	assert.ErrorIs(t, err, auth.ErrUserNotFound)
+	for id, want := range map[string]int64{user.ID: 4, other.ID: 1} {
+		got, err := w.Store.UserByID(t.Context(), id)
+		assert.NoError(t, err)
+		assert.Equal(t, got.SecurityVersion, want)
+	}
+}
+
+func (w *world) recordSignIn(t *testing.T, id string, version int64) error {
+	t.Helper()
+	return w.Store.InTx(t.Context(), func(ctx context.Context) error {
+		return w.Store.RecordSignIn(ctx, id, version, w.now.Add(time.Hour))
+	})
+}
+
+func testRecordSignIn(t *testing.T, w *world) {
+	user := w.user(t, "ada@example.com")
+	assert.Error(t, w.Store.RecordSignIn(t.Context(), user.ID, 1, w.now))
+	assert.NoError(t, w.recordSignIn(t, user.ID, 1))
+	got, err := w.Store.UserByID(t.Context(), user.ID)
+	assert.NoError(t, err)
+	assert.Equal(t, got.LastSignInAt, w.now.Add(time.Hour))
+	assert.Equal(t, w.raise(t, user.ID), 2)
+	assert.ErrorIs(t, w.recordSignIn(t, user.ID, 1), auth.ErrNotAdmitted)
+	assert.NoError(t, w.recordSignIn(t, user.ID, 2))
+	assert.ErrorIs(t, w.recordSignIn(t, newID(), 1), auth.ErrNotAdmitted)
+}
+
+func testBanned(t *testing.T, w *world) {
+	user := w.user(t, "ada@example.com")
+	assert.NoError(t, w.Ban(t.Context(), user.ID))
+	assert.ErrorIs(t, w.recordSignIn(t, user.ID, 1), auth.ErrNotAdmitted)
+}
+
+func testReplacePassword(t *testing.T, w *world) {
+	user, other := w.user(t, "ada@example.com"), w.user(t, "bob@example.com")
+	for _, c := range []struct {
+		old, sealed string
+		want        bool
+	}{{"sealed", "second", true}, {"sealed", "third", false}, {"second", "fourth", true}} {
+		ok, err := w.Store.ReplacePassword(t.Context(), user.ID, []byte(c.old), []byte(c.sealed), w.now)
+		assert.NoError(t, err)
+		assert.Equal(t, ok, c.want)
+	}
+	for email, want := range map[string]string{user.Email: "fourth", other.Email: "sealed"} {
+		_, password, err := w.Store.UserByEmail(t.Context(), email)
+		assert.NoError(t, err)
+		assert.Equal(t, string(password), want)
+	}
+}
+
+func testReplacePasswordRace(t *testing.T, w *world) {
+	user := w.user(t, "ada@example.com")
+	won, lost := race(t, func(ctx context.Context) error {
+		ok, err := w.Store.ReplacePassword(ctx, user.ID, []byte("sealed"), []byte(newID()), w.now)
+		if err == nil && !ok {
+			return errTakeBack
+		}
+		return err
+	})
+	assert.Equal(t, won, 1)
+	for _, err := range lost {
+		assert.ErrorIs(t, err, errTakeBack)
+	}
+}
+
+func testClaimSuperuser(t *testing.T, w *world) {
+	first, second := w.user(t, "ada@example.com"), w.user(t, "bob@example.com")
+	for _, c := range []struct {
+		user auth.User
+		want bool
+	}{{first, true}, {second, false}} {
+		claimed, err := w.Store.ClaimSuperuser(t.Context(), "boss@example.com", c.user.ID, w.now)
+		assert.NoError(t, err)
+		assert.Equal(t, claimed, c.want)
+		got, err := w.Store.UserByID(t.Context(), c.user.ID)
+		assert.NoError(t, err)
+		assert.Equal(t, got.Superuser, c.want)
+	}
+}

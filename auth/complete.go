@@ -1,0 +1,75 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tenon-go/tenon/internal/door"
+)
+
+// ChannelPassword is the channel of a proof by password (rule R11).
+const ChannelPassword = "password"
+
+// Attempt says that somebody proved to be a user. It is not a session, and no
+// row, cookie or cache entry of one exists before [Service.Complete]. The zero
+// Attempt completes to nothing.
+type Attempt struct {
+	user        User
+	channels    []string
+	provenAt    time.Time
+	browserOnly bool
+	client      Client
+}
+
+// UserID returns who is attempting to sign in.
+func (a Attempt) UserID() string { return a.user.ID }
+
+func (s *Service) attempt(user User, channel string, p SignInParams) Attempt {
+	return Attempt{
+		user: user, channels: []string{channel}, provenAt: s.now(),
+		browserOnly: p.BrowserOnly, client: p.Client,
+	}
+}
+
+// Complete is the one door to a session. Every way in ends here.
+//
+// In one transaction, which joins that of ctx, it admits the user if the account
+// is unchanged since the proof and not banned (rule R1), asks
+// Hooks.BeforeSession, starts the session and runs Hooks.SignedIn. It returns
+// ErrNotAdmitted, and nothing is written, if the user may not come in.
+func (s *Service) Complete(ctx context.Context, a Attempt) (Grant, error) {
+	var grant Grant
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.RecordSignIn(ctx, a.user.ID, a.user.SecurityVersion, s.now()); err != nil {
+			return err
+		}
+		event := BeforeSession{UserID: a.user.ID, Channels: a.channels, Client: a.client}
+		if err := run(ctx, s.cfg.Hooks.BeforeSession, event); err != nil {
+			return err
+		}
+		var err error
+		if grant, err = s.startSession(ctx, a); err != nil {
+			return err
+		}
+		return run(ctx, s.cfg.Hooks.SignedIn, SignedIn{
+			UserID: a.user.ID, SessionID: grant.SessionID, Channels: a.channels, Client: a.client,
+		})
+	})
+	if err != nil {
+		return Grant{}, fmt.Errorf("auth: complete a sign-in: %w", err)
+	}
+	return grant, nil
+}
+
+func (s *Service) startSession(ctx context.Context, a Attempt) (Grant, error) {
+	organization, err := s.cfg.ActiveOrganization(ctx, a.user.ID)
+	if err != nil {
+		return Grant{}, fmt.Errorf("active organization: %w", err)
+	}
+	return s.cfg.Sessions.Start(ctx, door.NewPass(door.Facts{
+		UserID: a.user.ID, SecurityVersion: a.user.SecurityVersion,
+		Channels: a.channels, ProvenAt: a.provenAt, OrganizationID: organization,
+		BrowserOnly: a.browserOnly, IP: a.client.IP, UserAgent: a.client.UserAgent,
+	}))
+}

@@ -1,0 +1,46 @@
+package auth
+
+import "github.com/tenon-go/tenon/problem"
+
+// Errors of the package. Their codes are part of the HTTP contract, and are the
+// official client's where it has one.
+var (
+	// ErrInvalidEmail means that an address can't be one.
+	ErrInvalidEmail = problem.New(problem.Invalid, "INVALID_EMAIL",
+		"The e-mail address is not valid. Write it like name@example.com.")
+	// ErrInvalidName means that a name is empty, too long or not printable.
+	ErrInvalidName = problem.New(problem.Invalid, "INVALID_NAME",
+		"The name must have 1 to 128 printable characters.")
+	// ErrInvalidImage means that an image is neither a web address nor a small picture.
+	ErrInvalidImage = problem.New(problem.Invalid, "INVALID_IMAGE",
+		"The image must be an http or https address, or a PNG, JPEG, GIF or WebP data URL of at most 64 kB.")
+	// ErrInvalidCredentials answers a wrong password, an unknown address and an
+	// address that was never confirmed alike (rule R4).
+	ErrInvalidCredentials = problem.New(problem.Unauthenticated, "INVALID_EMAIL_OR_PASSWORD",
+		"The e-mail address or password is wrong, or the address is not confirmed yet.")
+	// ErrTooManyAttempts means that a guess was refused before it was checked
+	// (rule R8). It says when the next one is welcome.
+	ErrTooManyAttempts = problem.New(problem.RateLimited, "TOO_MANY_ATTEMPTS",
+		"There were too many attempts. Wait a moment and try again.")
+	// ErrInTransaction means that a call that guesses a secret was made inside a
+	// transaction, where its charge could be rolled back (rule R8).
+	ErrInTransaction = problem.New(problem.Internal, "IN_TRANSACTION",
+		"This call must not run inside a transaction.")
+	// ErrSignUpProofRequired means that a link was opened in another browser
+	// than the one that signed up, and needs the password or a new one (rule R5).
+	ErrSignUpProofRequired = problem.New(problem.PermissionDenied, "SIGN_UP_PROOF_REQUIRED",
+		"The link was opened in another browser. Send the password you chose at sign-up, or a new one.")
+	// ErrNotAdmitted means that between proof and session the account changed,
+	// or that it may not sign in (rule R1).
+	ErrNotAdmitted = problem.New(problem.Unauthenticated, "INVALID_EMAIL_OR_PASSWORD",
+		"The e-mail address or password is wrong, or the address is not confirmed yet.")
+	// ErrUserNotFound is for stores: no user has that id or address.
+	ErrUserNotFound = problem.New(problem.NotFound, "USER_NOT_FOUND", "There is no such user.")
+	// ErrAddressTaken is for stores: another user has proven that address.
+	ErrAddressTaken = problem.New(problem.Conflict, "EMAIL_TAKEN", "The address belongs to a user.")
+	// ErrSignUpNotFound is for stores: no such sign-up waits.
+	ErrSignUpNotFound = problem.New(problem.NotFound, "SIGN_UP_NOT_FOUND", "No such sign-up is waiting.")
+	// ErrBearerUnavailable answers a request for tokens in the body of an answer.
+	ErrBearerUnavailable = problem.New(problem.PermissionDenied, "BEARER_MODE_NOT_AVAILABLE",
+		"This installation gives out no bearer tokens. Use cookies.")
+)

@@ -1,0 +1,162 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/tenon-go/tenon/auth/password"
+)
+
+const factorPassword = "password"
+
+// SignInParams are what a person types to sign in.
+type SignInParams struct {
+	Email    string
+	Password string
+	// BrowserOnly asks for a session that ends with the browser.
+	BrowserOnly bool
+	// CallbackURL is put into the link that is mailed again if the address was
+	// never proven.
+	CallbackURL string
+	Client      Client
+}
+
+// SignIn proves a password and completes the attempt. It refuses to run inside a
+// transaction (rule R8); to join one, call [Service.ProvePassword] before it and
+// [Service.Complete] in it.
+//
+// Errors: those of both.
+func (s *Service) SignIn(ctx context.Context, p SignInParams) (User, Grant, error) {
+	attempt, err := s.ProvePassword(ctx, p)
+	if err != nil {
+		return User{}, Grant{}, err
+	}
+	grant, err := s.Complete(ctx, attempt)
+	return attempt.user, grant, err
+}
+
+// ProvePassword charges a guess, checks the password without a transaction open,
+// and returns the attempt. Wrong passwords, unknown, banned and unproven
+// addresses cost the same and answer ErrInvalidCredentials. Other errors:
+// ErrInvalidEmail, ErrTooManyAttempts, ErrInTransaction, password.ErrOverloaded.
+func (s *Service) ProvePassword(ctx context.Context, p SignInParams) (Attempt, error) {
+	address, err := ParseAddress(p.Email)
+	if err != nil {
+		return Attempt{}, err
+	}
+	prepared, err := password.Normalize(p.Password)
+	if err != nil {
+		return Attempt{}, ErrInvalidCredentials
+	}
+	key, err := s.charge(ctx, factorPassword, address.Key, passwordPace())
+	if err != nil {
+		return Attempt{}, err
+	}
+	user, proof, err := s.checkPassword(ctx, address, prepared)
+	if err != nil {
+		return Attempt{}, err
+	}
+	if !proof.match {
+		return Attempt{}, s.refuse(ctx, address, user, p)
+	}
+	if err := s.store.Refund(ctx, key); err != nil {
+		return Attempt{}, fmt.Errorf("auth: refund a guess: %w", err)
+	}
+	if proof.rehash {
+		s.rehash(ctx, user.ID, proof.sealed, prepared)
+	}
+	return s.attempt(user, ChannelPassword, p), nil
+}
+
+// passwordProof is the outcome of a check, with the sealed hash it was made
+// against.
+type passwordProof struct {
+	match, rehash bool
+	sealed        []byte
+}
+
+// checkPassword checks prepared against the user's hash, or against the decoy
+// if the address is nobody's: both are opened with the same key and verified
+// through the same slots, so that both cost and fail alike (rule R7).
+func (s *Service) checkPassword(ctx context.Context, address Address, prepared string) (User, passwordProof, error) {
+	decoy, err := s.decoyHash(ctx)
+	if err != nil {
+		return User{}, passwordProof{}, err
+	}
+	user, sealed, err := s.store.UserByEmail(ctx, address.Key)
+	if err != nil && !errors.Is(err, ErrUserNotFound) {
+		return User{}, passwordProof{}, fmt.Errorf("auth: find the user: %w", err)
+	}
+	known := err == nil && len(sealed) > 0
+	field := PasswordField(userPassword, user.ID)
+	if !known {
+		field, sealed = PasswordField(userPassword, decoyRow), decoy
+	}
+	hash, err := s.cfg.Keys.Open(ctx, field, sealed)
+	if err != nil {
+		return User{}, passwordProof{}, fmt.Errorf("auth: open a password hash: %w", err)
+	}
+	match, rehash, err := s.cfg.Passwords.Verify(ctx, string(hash), prepared)
+	if err != nil {
+		return User{}, passwordProof{}, fmt.Errorf("auth: verify a password: %w", err)
+	}
+	return user, passwordProof{match: match && known, rehash: rehash && known, sealed: sealed}, nil
+}
+
+// refuse leaves the trace of a wrong guess and returns the one answer to it.
+func (s *Service) refuse(ctx context.Context, address Address, user User, p SignInParams) error {
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		return run(ctx, s.cfg.Hooks.SignInFailed, SignInFailed{UserID: user.ID, Factor: factorPassword, Client: p.Client})
+	})
+	if err != nil {
+		return fmt.Errorf("auth: record a failed sign-in: %w", err)
+	}
+	if err := s.remind(ctx, address, p); err != nil {
+		return fmt.Errorf("auth: remind of a sign-up: %w", err)
+	}
+	return ErrInvalidCredentials
+}
+
+// rehash replaces a hash made with other parameters than today's. It is a
+// compare-and-set on the hash that was verified: a password that changed in the
+// meantime stays (rule R1). A failure costs nothing but another try next time.
+func (s *Service) rehash(ctx context.Context, userID string, old []byte, prepared string) {
+	sealed, err := s.hashAndSeal(ctx, userPassword, userID, prepared)
+	if err == nil {
+		_, err = s.store.ReplacePassword(ctx, userID, old, sealed, s.now())
+	}
+	if err != nil {
+		s.cfg.Logger.WarnContext(ctx, "auth: a password hash was not renewed", "user_id", userID, "error", err)
+	}
+}
+
+// decoyRow is the row that the decoy hash is sealed for.
+const decoyRow = "decoy"
+
+// decoy is a sealed hash of random bytes, made once with the current parameters.
+type decoy struct {
+	mu     sync.Mutex
+	sealed []byte
+}
+
+// decoyHash returns the decoy. Everybody's first sign-in waits for it, not only
+// that of unknown addresses.
+func (s *Service) decoyHash(ctx context.Context) ([]byte, error) {
+	s.decoy.mu.Lock()
+	defer s.decoy.mu.Unlock()
+	if s.decoy.sealed != nil {
+		return s.decoy.sealed, nil
+	}
+	hash, err := s.cfg.Passwords.Decoy(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("auth: make the decoy: %w", err)
+	}
+	sealed, err := s.cfg.Keys.Seal(ctx, PasswordField(userPassword, decoyRow), []byte(hash))
+	if err != nil {
+		return nil, fmt.Errorf("auth: seal the decoy: %w", err)
+	}
+	s.decoy.sealed = sealed
+	return sealed, nil
+}

@@ -1,0 +1,249 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/token"
+)
+
+// PurposeVerifyEmail is the purpose of the token that proves a mailbox.
+const PurposeVerifyEmail token.Purpose = "vrf:verify-email"
+
+// kindBrowser is the kind of the token that recognises a browser (rule R5).
+const kindBrowser token.Kind = "brw"
+
+// Kinds of mail that the package sends; they name templates.
+const (
+	MailVerifyEmail   = "verify-email"
+	MailSignUpAttempt = "sign-up-attempt"
+)
+
+// How often the kinds of mail may go to one address.
+const (
+	verifyEvery  = time.Minute
+	attemptEvery = day
+)
+
+// SignUpParams are what a person types to sign up.
+type SignUpParams struct {
+	Name     string
+	Email    string
+	Password string
+	// Image is optional: the URL of a picture.
+	Image string
+	// CallbackURL is where the page of the mailed link leads afterwards. It must
+	// have passed the list of redirect targets.
+	CallbackURL string
+	// Browser is the token that an earlier sign-up left in the browser, if any.
+	Browser string
+	Client  Client
+}
+
+// SignUpResult is the same for addresses that are free and for those taken.
+type SignUpResult struct {
+	// User is what the user will be once the address is proven.
+	User User
+	// Browser is to be kept by the browser for a day: with it, the mailed link
+	// keeps the password that was typed (rule R5).
+	Browser token.Secret
+}
+
+// SignUp writes a sign-up that waits for its address to be proven, and mails the
+// link that proves it. If the address belongs to a user already, the answer and
+// the work are the same; its owner is told by mail, once a day at most.
+//
+// It joins the transaction of ctx. Errors: ErrInvalidEmail, ErrInvalidName,
+// ErrInvalidImage, those of password.Prepare, password.ErrOverloaded, and what
+// Hooks.BeforeSignUp returns.
+func (s *Service) SignUp(ctx context.Context, p SignUpParams) (SignUpResult, error) {
+	signUp, address, err := s.newSignUp(p)
+	if err != nil {
+		return SignUpResult{}, err
+	}
+	prepared, err := password.Prepare(p.Password)
+	if err != nil {
+		return SignUpResult{}, err
+	}
+	if signUp.Password, err = s.hashAndSeal(ctx, signUpPassword, signUp.ID, prepared); err != nil {
+		return SignUpResult{}, err
+	}
+	browser, err := s.browser(p.Browser)
+	if err != nil {
+		return SignUpResult{}, err
+	}
+	signUp.BrowserHash = hashBrowser(browser)
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		return s.recordSignUp(ctx, signUp, address, p)
+	})
+	if err != nil {
+		return SignUpResult{}, fmt.Errorf("auth: sign up: %w", err)
+	}
+	return SignUpResult{User: signUp.preview(), Browser: browser.Secret()}, nil
+}
+
+// newSignUp validates p and makes the row, without its password and browser.
+func (s *Service) newSignUp(p SignUpParams) (SignUp, Address, error) {
+	address, addressErr := ParseAddress(p.Email)
+	name, nameErr := cleanName(p.Name)
+	image, imageErr := cleanImage(p.Image)
+	for _, err := range []error{nameErr, addressErr, imageErr} {
+		if err != nil {
+			return SignUp{}, Address{}, err
+		}
+	}
+	id, err := s.newID()
+	if err != nil {
+		return SignUp{}, Address{}, err
+	}
+	userID, err := s.newID()
+	if err != nil {
+		return SignUp{}, Address{}, err
+	}
+	now := s.now()
+	return SignUp{
+		ID: id, UserID: userID,
+		Email: address.Key, Display: address.Display,
+		Name: name, Image: image,
+		CreatedAt: now, ExpiresAt: now.Add(pendingLife),
+	}, address, nil
+}
+
+// recordSignUp does the same statements whether the address is taken or free
+// (rule R4), and mails accordingly.
+func (s *Service) recordSignUp(ctx context.Context, signUp SignUp, address Address, p SignUpParams) error {
+	event := BeforeSignUp{Address: address, Name: signUp.Name, Client: p.Client}
+	if err := run(ctx, s.cfg.Hooks.BeforeSignUp, event); err != nil {
+		return err
+	}
+	if err := s.store.AddSignUp(ctx, signUp, maxPending); err != nil {
+		return err
+	}
+	return s.mailSignUp(ctx, letter{
+		signUp: signUp, callbackURL: p.CallbackURL, client: p.Client, takenKind: MailSignUpAttempt,
+	})
+}
+
+// letter is a mail about a sign-up.
+type letter struct {
+	signUp      SignUp
+	callbackURL string
+	client      Client
+	// takenKind is the kind of mail for the user whose address it is; none goes
+	// if it is empty.
+	takenKind string
+	// mute does the work but mails nothing.
+	mute bool
+}
+
+// mailSignUp mails the link of a sign-up to its address, or, where the address
+// belongs to a user, a note to that user. Over the budget it mails nothing, and
+// earlier links stay valid (rule R6): the token that was made is taken back
+// before it can push an older one out. The statements are the same in every case.
+func (s *Service) mailSignUp(ctx context.Context, l letter) error {
+	owner, _, err := s.store.UserByEmail(ctx, l.signUp.Email)
+	if err != nil && !errors.Is(err, ErrUserNotFound) {
+		return err
+	}
+	m := mailing{kind: MailVerifyEmail, every: verifyEvery, client: l.client}
+	typed, name := l.signUp.Display, l.signUp.Name
+	taken := err == nil
+	if taken {
+		m.kind, m.every, typed, name = l.takenKind, attemptEvery, owner.Display, owner.Name
+	}
+	m.silent = l.mute || m.kind == ""
+	if m.to, err = ParseAddress(typed); err != nil {
+		return err
+	}
+	return s.withinBudget(ctx, m, func(ctx context.Context, mayMail bool) error {
+		_, secret, err := s.cfg.Tokens.Issue(ctx, token.IssueParams{
+			Purpose: PurposeVerifyEmail, Subject: l.signUp.ID, TTL: max(time.Second, l.signUp.ExpiresAt.Sub(s.now())),
+		})
+		if err != nil || !mayMail {
+			return err
+		}
+		data := mail.Data{Name: name, Email: m.to.Display}
+		if !taken {
+			data.Link, data.ExpiresIn = s.verifyLink(secret, l.callbackURL), pendingLife
+		}
+		return s.enqueue(ctx, m.kind, m.to, data)
+	})
+}
+
+// enqueue renders a mail and puts it into the outbox of the transaction.
+func (s *Service) enqueue(ctx context.Context, kind string, to Address, data mail.Data) error {
+	message, err := s.cfg.Templates.Render("", kind, data)
+	if err != nil {
+		return fmt.Errorf("render %s: %w", kind, err)
+	}
+	message.To = to.Mailbox
+	return s.cfg.Outbox.Enqueue(ctx, message)
+}
+
+func (s *Service) verifyLink(secret token.Secret, callbackURL string) string {
+	query := url.Values{"token": {secret.Reveal()}}
+	if callbackURL != "" {
+		query.Set("callbackURL", callbackURL)
+	}
+	return s.cfg.LinkBase + "/verify-email?" + query.Encode()
+}
+
+// browser returns the token that recognises the browser: the one it has, or a
+// new one.
+func (s *Service) browser(raw string) (token.Token, error) {
+	if known, err := token.Parse(kindBrowser, raw); err == nil {
+		return known, nil
+	}
+	fresh, err := token.Generate(s.cfg.Rand, kindBrowser)
+	if err != nil {
+		return token.Token{}, fmt.Errorf("auth: make a browser token: %w", err)
+	}
+	return fresh, nil
+}
+
+// hashBrowser hashes a browser's token. A plain hash suffices for 190 random
+// bits, and no row's rights hang on it alone: the mailed token is needed too.
+func hashBrowser(t token.Token) []byte {
+	sum := sha256.Sum256([]byte("tenon browser v1\x00" + t.Secret().Reveal()))
+	return sum[:]
+}
+
+// preview is the user that the sign-up will become.
+func (p SignUp) preview() User {
+	return User{
+		ID: p.UserID, Email: p.Email, Display: p.Display, Name: p.Name, Image: p.Image,
+		CreatedAt: p.CreatedAt, UpdatedAt: p.CreatedAt,
+	}
+}
+
+// Columns that hold sealed password hashes.
+const (
+	signUpPassword = "tenon_sign_ups"
+	userPassword   = "tenon_credentials"
+)
+
+// PasswordField is the place of a sealed password hash: the table, and the row
+// that is the sign-up's id or the user's. Stores register it for re-encryption.
+func PasswordField(table, row string) crypto.Field {
+	return crypto.Column{Purpose: crypto.PurposePassword, Table: table, Column: "password"}.Field(row, "")
+}
+
+// hashAndSeal hashes a prepared password in a slot and seals the hash for its row.
+func (s *Service) hashAndSeal(ctx context.Context, table, row, prepared string) ([]byte, error) {
+	hash, err := s.cfg.Passwords.Hash(ctx, prepared)
+	if err != nil {
+		return nil, fmt.Errorf("auth: hash: %w", err)
+	}
+	sealed, err := s.cfg.Keys.Seal(ctx, PasswordField(table, row), []byte(hash))
+	if err != nil {
+		return nil, fmt.Errorf("auth: seal a password hash: %w", err)
+	}
+	return sealed, nil
+}

@@ -1,0 +1,98 @@
+package auth
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps users and what leads to them. All of its parts live in one
+// database: a call made with the ctx of InTx takes part in that transaction.
+//
+// Every implementation must pass authtest.TestStore. An outage is an error that
+// wraps problem.ErrUnavailable and never "not found".
+type Store interface {
+	// InTx runs fn in one transaction; nested calls are savepoints, so an inner
+	// error that the caller swallows leaves no trace.
+	InTx(ctx context.Context, fn func(ctx context.Context) error) error
+	// InTransaction reports whether ctx carries a transaction of this database,
+	// the host's own included.
+	InTransaction(ctx context.Context) bool
+	UserStore
+	SignUpStore
+	GuessStore
+	BudgetStore
+}
+
+// UserStore keeps users with proven addresses and their passwords.
+type UserStore interface {
+	// CreateUser inserts user with the sealed password hash, which may be empty.
+	// It returns ErrAddressTaken if the address belongs to a user; of any number
+	// of concurrent calls for one address, one succeeds.
+	CreateUser(ctx context.Context, user User, password []byte) error
+	// UserByEmail returns the user whose proven address has that key, with the
+	// sealed password hash. It returns ErrUserNotFound if there is none. Both
+	// cases take one statement.
+	UserByEmail(ctx context.Context, email string) (User, []byte, error)
+	// UserByID returns the user, or ErrUserNotFound.
+	UserByID(ctx context.Context, id string) (User, error)
+	// Hold keeps the user from being deleted until the transaction of ctx ends
+	// (rule R3). It returns ErrUserNotFound if the user is gone, and an error
+	// without a transaction.
+	Hold(ctx context.Context, id string) error
+	// RaiseVersion raises the user's security version and returns the new one:
+	// whatever was issued under an older one is dead (rule R1). It locks the user
+	// until the transaction of ctx ends. It returns ErrUserNotFound if the user
+	// is gone, and an error without a transaction.
+	RaiseVersion(ctx context.Context, id string) (int64, error)
+	// RecordSignIn sets the time of the last sign-in, if the user still has that
+	// security version and is not banned; otherwise it returns ErrNotAdmitted.
+	// It locks the user until the transaction of ctx ends (rule R1).
+	RecordSignIn(ctx context.Context, id string, securityVersion int64, now time.Time) error
+	// ReplacePassword sets the sealed hash if it still is old. It reports
+	// whether it did; a lost race is not an error (rule R1).
+	ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (bool, error)
+	// ClaimSuperuser makes user the superuser that address was reserved for. It
+	// reports false, and does nothing, if the address was claimed before.
+	ClaimSuperuser(ctx context.Context, email, userID string, now time.Time) (bool, error)
+}
+
+// SignUpStore keeps sign-ups until their address is proven.
+type SignUpStore interface {
+	// AddSignUp inserts s and drops the oldest sign-ups of its address beyond
+	// the newest keep.
+	AddSignUp(ctx context.Context, s SignUp, keep int) error
+	// NewestSignUp returns the youngest sign-up of the address that has not
+	// expired, or ErrSignUpNotFound.
+	NewestSignUp(ctx context.Context, email string, now time.Time) (SignUp, error)
+	// SignUpByID returns a sign-up that has not expired, or ErrSignUpNotFound.
+	SignUpByID(ctx context.Context, id string, now time.Time) (SignUp, error)
+	// ClaimSignUp removes every sign-up of the address, expired or not. It
+	// returns ErrSignUpNotFound, and removes nothing, if id is not one of them or
+	// has expired. Concurrent claims of one address have one winner and do not
+	// deadlock.
+	ClaimSignUp(ctx context.Context, email, id string, now time.Time) error
+	// PruneSignUps deletes at most limit sign-ups that expired before now.
+	PruneSignUps(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// GuessStore counts guesses, so that they are charged before they are checked.
+type GuessStore interface {
+	// Charge counts one guess if pace allows one now, by one statement that
+	// commits alone. It returns how long to wait otherwise, and zero if the
+	// guess is charged.
+	Charge(ctx context.Context, key GuessKey, pace Pace, now time.Time) (wait time.Duration, err error)
+	// Refund takes one charged guess back.
+	Refund(ctx context.Context, key GuessKey) error
+	// PruneGuesses deletes at most limit counters that were last charged before
+	// the given time.
+	PruneGuesses(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// BudgetStore counts mails.
+type BudgetStore interface {
+	// Spend takes one unit of the allowance in its current window. It reports
+	// false if none is left. A window starts with its first unit.
+	Spend(ctx context.Context, a Allowance, now time.Time) (bool, error)
+	// PruneBudgets deletes at most limit windows that started before the given time.
+	PruneBudgets(ctx context.Context, before time.Time, limit int) (int, error)
+}

@@ -1,0 +1,183 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/token"
+)
+
+const factorSignUpProof = "sign-up-proof"
+
+// VerifyEmailParams carry the secret of a mailed link and what shows that the
+// person who opens it is the one who signed up (rule R5).
+type VerifyEmailParams struct {
+	// Token is the secret of the link.
+	Token string
+	// Browser is the token that sign-up left in the browser. With it, the typed
+	// password stays.
+	Browser string
+	// Password is the one typed at sign-up, for another browser. It may be
+	// guessed at five times.
+	Password string
+	// NewPassword replaces everything that was typed at sign-up but the address.
+	NewPassword string
+	// Name is the name of the user whose sign-up is replaced by NewPassword.
+	// Defaults to the local part of the address.
+	Name   string
+	Client Client
+}
+
+// WaitingSignUp returns the sign-up that the secret of a mailed link belongs to,
+// and whether browser is the one that signed up. It consumes nothing. Errors:
+// token.ErrInvalid.
+func (s *Service) WaitingSignUp(ctx context.Context, raw, browser string) (signUp SignUp, sameBrowser bool, err error) {
+	oneTime, err := s.cfg.Tokens.Peek(ctx, PurposeVerifyEmail, raw)
+	if err != nil {
+		return SignUp{}, false, err
+	}
+	signUp, err = s.store.SignUpByID(ctx, oneTime.Subject, s.now())
+	if errors.Is(err, ErrSignUpNotFound) {
+		return SignUp{}, false, token.ErrInvalid
+	}
+	if err != nil {
+		return SignUp{}, false, fmt.Errorf("auth: find the sign-up: %w", err)
+	}
+	return signUp, isBrowserOf(signUp, browser), nil
+}
+
+// VerifyEmail consumes the secret of a mailed link and makes the user, with what
+// Hooks.UserCreated adds, in one transaction. Every other sign-up of the address
+// ends with it.
+//
+// It joins the transaction of ctx, except with Password set: that is a guess,
+// and answers ErrInTransaction. Errors: token.ErrInvalid for every link that
+// does not or no longer work, ErrSignUpProofRequired, ErrInvalidCredentials for
+// a wrong Password, ErrTooManyAttempts, ErrInvalidName, those of
+// password.Prepare, password.ErrOverloaded.
+func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, error) {
+	signUp, sameBrowser, err := s.WaitingSignUp(ctx, p.Token, p.Browser)
+	if err != nil {
+		return User{}, err
+	}
+	user := signUp.preview()
+	hash, err := s.proveSignUp(ctx, signUp, &user, sameBrowser, p)
+	if err != nil {
+		return User{}, err
+	}
+	var sealed []byte
+	if hash != nil {
+		if sealed, err = s.cfg.Keys.Seal(ctx, PasswordField(userPassword, user.ID), hash); err != nil {
+			return User{}, fmt.Errorf("auth: seal a password hash: %w", err)
+		}
+	}
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		user, err = s.admitUser(ctx, user, signUp, sealed, p)
+		return err
+	})
+	if errors.Is(err, ErrSignUpNotFound) || errors.Is(err, ErrAddressTaken) {
+		return User{}, token.ErrInvalid
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("auth: verify an address: %w", err)
+	}
+	return user, nil
+}
+
+// admitUser turns the sign-up into user inside the transaction.
+func (s *Service) admitUser(ctx context.Context, user User, signUp SignUp, sealed []byte, p VerifyEmailParams) (User, error) {
+	now := s.now()
+	if err := s.store.ClaimSignUp(ctx, signUp.Email, signUp.ID, now); err != nil {
+		return User{}, err
+	}
+	if _, err := s.cfg.Tokens.Consume(ctx, PurposeVerifyEmail, p.Token); err != nil {
+		return User{}, err
+	}
+	user.EmailVerified, user.SecurityVersion = true, 1
+	user.CreatedAt, user.UpdatedAt = now, now
+	if err := s.store.CreateUser(ctx, user, sealed); err != nil {
+		return User{}, err
+	}
+	if user.Email == s.cfg.Superuser {
+		claimed, err := s.store.ClaimSuperuser(ctx, user.Email, user.ID, now)
+		if err != nil {
+			return User{}, err
+		}
+		user.Superuser = claimed
+	}
+	return user, run(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: p.Client})
+}
+
+// proveSignUp decides what of the sign-up may stay: with the browser or the
+// password that made it, all of it; with a new password, the address alone. It
+// returns the password hash that the user starts with.
+func (s *Service) proveSignUp(ctx context.Context, signUp SignUp, user *User, sameBrowser bool, p VerifyEmailParams) ([]byte, error) {
+	switch {
+	case p.NewPassword != "":
+		return s.replaceSignUp(ctx, user, p)
+	case sameBrowser && len(signUp.Password) == 0:
+		return nil, nil
+	case sameBrowser:
+		return s.cfg.Keys.Open(ctx, PasswordField(signUpPassword, signUp.ID), signUp.Password)
+	case p.Password != "":
+		return s.proveByPassword(ctx, signUp, p.Password)
+	}
+	return nil, ErrSignUpProofRequired
+}
+
+func (s *Service) replaceSignUp(ctx context.Context, user *User, p VerifyEmailParams) ([]byte, error) {
+	prepared, err := password.Prepare(p.NewPassword)
+	if err != nil {
+		return nil, err
+	}
+	local, _, _ := strings.Cut(user.Display, "@")
+	if user.Name, user.Image = local, ""; p.Name != "" {
+		if user.Name, err = cleanName(p.Name); err != nil {
+			return nil, err
+		}
+	}
+	hash, err := s.cfg.Passwords.Hash(ctx, prepared)
+	if err != nil {
+		return nil, fmt.Errorf("auth: hash: %w", err)
+	}
+	return []byte(hash), nil
+}
+
+func (s *Service) proveByPassword(ctx context.Context, signUp SignUp, typed string) ([]byte, error) {
+	prepared, err := password.Normalize(typed)
+	if err != nil {
+		return nil, ErrInvalidCredentials
+	}
+	key, err := s.charge(ctx, factorSignUpProof, signUp.ID, signUpProofPace())
+	if err != nil {
+		return nil, err
+	}
+	hash, err := s.cfg.Keys.Open(ctx, PasswordField(signUpPassword, signUp.ID), signUp.Password)
+	if err != nil {
+		return nil, fmt.Errorf("auth: open a password hash: %w", err)
+	}
+	match, _, err := s.cfg.Passwords.Verify(ctx, string(hash), prepared)
+	if err != nil {
+		return nil, fmt.Errorf("auth: verify a password: %w", err)
+	}
+	if !match {
+		return nil, ErrInvalidCredentials
+	}
+	if err := s.store.Refund(ctx, key); err != nil {
+		return nil, fmt.Errorf("auth: refund a guess: %w", err)
+	}
+	return hash, nil
+}
+
+// isBrowserOf reports whether browser is the token of the browser that signed up.
+func isBrowserOf(signUp SignUp, browser string) bool {
+	known, err := token.Parse(kindBrowser, browser)
+	if err != nil || len(signUp.BrowserHash) == 0 {
+		return false
+	}
+	return subtle.ConstantTimeCompare(hashBrowser(known), signUp.BrowserHash) == 1
+}

@@ -60,22 +60,27 @@ func (d *DB) Migrate(ctx context.Context, schemas ...Schema) ([]Migration, error
 
 // Rollback undoes the applied migrations of one schema whose number is above to,
 // the newest first, and returns those that this call undid; 0 undoes all. Their
-// data is lost. It locks and checks like Migrate.
+// data is lost. Each step runs in a transaction of its own, locked and checked as
+// in Migrate.
 func (d *DB) Rollback(ctx context.Context, schema Schema, to int) ([]Migration, error) {
 	all, err := d.prepare(ctx, []Schema{schema})
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(all)
 	var undone []Migration
-	for _, m := range all {
+	for _, m := range slices.Backward(all) {
+		if m.Number <= to {
+			break
+		}
 		did := false
 		err := d.locked(ctx, func(ctx context.Context, applied map[key]Migration) error {
-			if _, did = applied[m.key()]; !did || m.Number <= to {
-				did = false
+			if _, err := compare(all, applied); err != nil {
+				return err
+			}
+			if _, did = applied[m.key()]; !did {
 				return nil
 			}
-			return d.revert(ctx, m, applied)
+			return d.revert(ctx, m)
 		})
 		if err != nil {
 			return undone, err
@@ -181,13 +186,7 @@ func (d *DB) apply(ctx context.Context, m *Migration) error {
 	return Wrap(fmt.Sprintf("bundb: mark %s", m), err)
 }
 
-func (d *DB) revert(ctx context.Context, m Migration, applied map[key]Migration) error {
-	switch a := applied[m.key()]; {
-	case a.Checksum != m.Checksum:
-		return fmt.Errorf("bundb: %s: %w", m, ErrMigrationEdited)
-	case applied[key{m.Package, m.Number + 1}].Number != 0:
-		return fmt.Errorf("bundb: after %s: %w", m, ErrMigrationUnknown)
-	}
+func (d *DB) revert(ctx context.Context, m Migration) error {
 	if _, err := d.conn(ctx).ExecContext(ctx, m.down); err != nil {
 		return Wrap(fmt.Sprintf("bundb: undo %s", m), err)
 	}

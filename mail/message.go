@@ -59,8 +59,10 @@ func (m Message) Validate() error {
 		return err
 	}
 	switch {
-	case m.Subject == "" || utf8.RuneCountInString(m.Subject) > maxSubject || !oneLine(m.Subject):
+	case singleSpaced(m.Subject) == "" || utf8.RuneCountInString(m.Subject) > maxSubject || !oneLine(m.Subject):
 		return invalid("the subject is empty, too long or not one line of text")
+	case strings.Contains(m.Subject, "=?"):
+		return invalid("the subject would be read as an encoded word")
 	case m.Text == "" || len(m.Text)+len(m.HTML) > maxBody:
 		return invalid("the body is empty or too long")
 	case !bodyText(m.Text) || !bodyText(m.HTML):
@@ -87,6 +89,10 @@ func bodyText(s string) bool {
 	})
 }
 
+// singleSpaced makes every run of white space one space, so that a long header
+// can be folded at any of them.
+func singleSpaced(s string) string { return strings.Join(strings.Fields(s), " ") }
+
 // localPart is RFC 5321's Dot-string. Quoted local parts are legal, are used by
 // nobody and differ between mail servers.
 var localPart = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*$")
@@ -111,7 +117,7 @@ func parseMailbox(s string) (mailbox, error) {
 	if err != nil {
 		return mailbox{}, err
 	}
-	return mailbox{name: parsed.Name, address: address}, nil
+	return mailbox{name: singleSpaced(parsed.Name), address: address}, nil
 }
 
 func asciiAddress(s string) (string, error) {

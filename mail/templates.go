@@ -195,8 +195,13 @@ func (t *Templates) try() error {
 	for name := range t.pages {
 		locale, kind := path.Split(name)
 		for _, data := range []Data{sample, {}} {
-			if _, err := t.Render(strings.TrimSuffix(locale, "/"), kind, data); err != nil {
+			m, err := t.Render(strings.TrimSuffix(locale, "/"), kind, data)
+			if err != nil {
 				return err
+			}
+			m.To = sample.Email
+			if err := m.Validate(); err != nil {
+				return fmt.Errorf("mail: template %s: %w", name, err)
 			}
 		}
 	}

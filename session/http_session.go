@@ -117,14 +117,23 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
-	if err := h.svc.SignOut(r.Context(), h.token(r)); err != nil {
+	if err := h.EndSession(w, r); err != nil {
 		problem.Write(w, r, err)
 		return
+	}
+	route.WriteJSON(w, r, http.StatusOK, signedOut{Success: true})
+}
+
+// EndSession does what SignOut does and leaves the answer to the host, for pages
+// of its own. On an error the cookie stays.
+func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
+	if err := h.svc.SignOut(r.Context(), h.token(r)); err != nil {
+		return err
 	}
 	if cookiesCount(r) {
 		h.ClearCookie(w)
 	}
-	route.WriteJSON(w, r, http.StatusOK, signedOut{Success: true})
+	return nil
 }
 
 // callerOf returns the caller who came with a session. A key has none, and must

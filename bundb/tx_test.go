@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
+	"github.com/tenon-go/tenon/bundb/sqlite"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -182,4 +183,69 @@ func TestOutageAtBeginAndCommitIsUnavailable(t *testing.T) {
 		assert.ErrorIs(t, err, problem.ErrUnavailable)
 		assert.Equal(t, ids(t, db), "a")
 	})
+}
+
+func TestSavepointIsUndoneThoughItsContextHasEnded(t *testing.T) {
+	each(t, func(t *testing.T, db *bundb.DB) {
+		assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+			short, cancel := context.WithCancel(ctx)
+			err := db.InTx(short, func(ctx context.Context) error {
+				assert.NoError(t, add(ctx, db, "a"))
+				cancel()
+				return ctx.Err()
+			})
+			assert.ErrorIs(t, err, context.Canceled)
+			return add(ctx, db, "b")
+		}))
+		assert.Equal(t, ids(t, db), "b")
+	})
+}
+
+// A savepoint that cannot be undone must not be committed by the transaction
+// around it.
+func TestSavepointThatCannotBeUndoneTakesTheTransactionWithIt(t *testing.T) {
+	each(t, func(t *testing.T, db *bundb.DB) {
+		for _, frame := range []string{"ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT"} {
+			bundbtest.FaultsOf(db).FailOn(frame)
+			err := db.InTx(t.Context(), func(ctx context.Context) error {
+				err := db.InTx(ctx, func(ctx context.Context) error {
+					assert.NoError(t, add(ctx, db, "a"))
+					return errFn
+				})
+				assert.ErrorIs(t, err, errFn)
+				assert.Error(t, add(ctx, db, "b"))
+				return nil
+			})
+			assert.Error(t, err)
+			assert.Equal(t, ids(t, db), "")
+		}
+	})
+}
+
+func TestSavepointThatCannotBeReleasedIsUndone(t *testing.T) {
+	each(t, func(t *testing.T, db *bundb.DB) {
+		bundbtest.FaultsOf(db).FailOn("RELEASE SAVEPOINT")
+		called := false
+		assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+			err := db.InTx(ctx, func(ctx context.Context) error {
+				db.AfterCommit(ctx, func(context.Context) { called = true })
+				return add(ctx, db, "a")
+			})
+			assert.ErrorIs(t, err, bundbtest.ErrInjected)
+			return add(ctx, db, "b")
+		}))
+		assert.Equal(t, ids(t, db), "b")
+		assert.False(t, called, "the callback of the undone savepoint ran")
+	})
+}
+
+func TestNewRefusesWhatCannotWork(t *testing.T) {
+	t.Parallel()
+	_, err := bundb.New(nil, nil, bundb.Config{})
+	assert.Error(t, err)
+	db := bundbtest.SQLite(t)
+	for _, cfg := range []bundb.Config{{WriterWait: -1}, {MaxOpenConns: -1}} {
+		_, err = sqlite.New(db.Bun().DB, cfg)
+		assert.Error(t, err)
+	}
 }

@@ -95,6 +95,13 @@ func FaultsOf(db *bundb.DB) *Faults { return driverOf(db).faults }
 // real error.
 func (f *Faults) FailAt(k int) { f.arm(k, k, isStatement, f.fail) }
 
+// FailOn makes the next statement or frame that contains text fail with
+// ErrInjected, as FailAt does. Frames are "BEGIN", "SAVEPOINT", "RELEASE
+// SAVEPOINT", "ROLLBACK TO SAVEPOINT" and "COMMIT".
+func (f *Faults) FailOn(text string) {
+	f.arm(1, 1, func(e event) bool { return strings.Contains(e.query, text) }, f.fail)
+}
+
 // FailCommit makes the next commit fail with ErrInjected; the transaction is
 // rolled back.
 func (f *Faults) FailCommit() { f.arm(1, 1, isCommit, f.fail) }
@@ -123,7 +130,7 @@ func (f *Faults) StallAt(k int) *Barrier {
 }
 
 // StallOn makes the next n statements or frames that contain text wait, before
-// they run, until the barrier is released. Frames are "BEGIN", "COMMIT" and
+// they run, until the barrier is released. Frames are those of FailOn and
 // "ROLLBACK".
 func (f *Faults) StallOn(text string, n int) *Barrier {
 	b := newBarrier(n)

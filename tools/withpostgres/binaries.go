@@ -14,13 +14,15 @@ import (
 	"strconv"
 )
 
-// places are where packages put initdb, which is seldom on the PATH.
-var places = []string{
-	"/usr/lib/postgresql/*/bin",
-	"/usr/pgsql-*/bin",
-	"/usr/local/pgsql/bin",
-	"/opt/homebrew/opt/postgresql@*/bin",
-	"/usr/local/opt/postgresql@*/bin",
+// places returns where packages put initdb, which is seldom on the PATH.
+func places() []string {
+	return []string{
+		"/usr/lib/postgresql/*/bin",
+		"/usr/pgsql-*/bin",
+		"/usr/local/pgsql/bin",
+		"/opt/homebrew/opt/postgresql@*/bin",
+		"/usr/local/opt/postgresql@*/bin",
+	}
 }
 
 var number = regexp.MustCompile(`[0-9]+`)
@@ -40,7 +42,7 @@ func binaries(given string) (string, error) {
 			return filepath.Dir(path), nil
 		}
 	}
-	if dir := installed(places); dir != "" {
+	if dir := installed(places()); dir != "" {
 		return dir, nil
 	}
 	dir, err := fetch()

@@ -21,13 +21,16 @@ const (
 	port         = "5432" // names the socket; no port is opened
 )
 
-// settings trade durability, which a throw-away cluster does not need, for speed,
-// and allow as many connections and locks as parallel tests take.
-var settings = []string{
-	"fsync=off", "synchronous_commit=off", "full_page_writes=off",
-	"wal_level=minimal", "max_wal_senders=0",
-	"max_connections=400", "max_locks_per_transaction=256", "shared_buffers=64MB",
-	"listen_addresses=", "log_min_messages=warning",
+// settings returns what trades durability, which a throw-away cluster does not
+// need, for speed,
+// and allows as many connections and locks as parallel tests take.
+func settings() []string {
+	return []string{
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off",
+		"wal_level=minimal", "max_wal_senders=0",
+		"max_connections=400", "max_locks_per_transaction=256", "shared_buffers=64MB",
+		"listen_addresses=", "log_min_messages=warning",
+	}
 }
 
 // cluster is a running PostgreSQL in a directory of its own.
@@ -83,7 +86,7 @@ func (c *cluster) serve(who owner) error {
 	}
 	defer log.Close()
 	args := []string{"-D", c.data(), "-k", c.dir, "-p", port}
-	for _, s := range settings {
+	for _, s := range settings() {
 		args = append(args, "-c", s)
 	}
 	c.cmd = exec.Command(filepath.Join(c.bin, "postgres"), args...)

@@ -16,7 +16,7 @@ import (
 // build makes the command and skips where there is no PostgreSQL to start.
 func build(t *testing.T) string {
 	t.Helper()
-	if _, err := exec.LookPath("initdb"); err != nil && installed(places) == "" {
+	if _, err := exec.LookPath("initdb"); err != nil && installed(places()) == "" {
 		t.Skip("SKIPPED, NO POSTGRESQL BINARIES on this machine")
 	}
 	path := filepath.Join(t.TempDir(), "withpostgres")

@@ -83,6 +83,8 @@ type Route struct {
 	Query any
 	// Response is a sample of the answer's body. nil where there is none.
 	Response any
+	// Status is that of success, for the OpenAPI document. Defaults to 200.
+	Status int
 	// Ignored lists names at the top level that are accepted and do nothing (R26).
 	Ignored []string
 	// MaxBody bounds the body in bytes. Defaults to DefaultMaxBody, and to no bound
@@ -95,9 +97,21 @@ type Route struct {
 // Pattern returns "METHOD /path".
 func (r Route) Pattern() string { return r.Method + " " + r.Path }
 
-// queryOnly reports whether Request describes the query rather than the body.
-func (r Route) queryOnly() bool {
-	return r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodDelete
+// HasBody reports whether Request describes the body rather than the query.
+func (r Route) HasBody() bool {
+	return r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodDelete
+}
+
+// Wildcards returns the names of the path's wildcards, in order.
+func (r Route) Wildcards() []string {
+	segments, _ := parsePath(r.Path)
+	var names []string
+	for _, s := range segments {
+		if s.literal == "" {
+			names = append(names, s.name)
+		}
+	}
+	return names
 }
 
 // unsafe reports whether requests of the route may change something by their

@@ -184,3 +184,22 @@ func decodesItself(t reflect.Type) bool {
 	p := reflect.PointerTo(t)
 	return p.Implements(reflect.TypeFor[json.Unmarshaler]()) || p.Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 }
+
+// QueryNames maps the names of the Go fields of sample, a struct, to those that
+// [DecodeQuery] reads them from.
+func QueryNames(sample any) map[string]string {
+	names := map[string]string{}
+	t := reflect.TypeOf(sample)
+	if t == nil || checkSample(sample) != nil {
+		return names
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	for _, sf := range reflect.VisibleFields(t) {
+		if name := querySource.nameOf(sf); name != "" {
+			names[sf.Name] = name
+		}
+	}
+	return names
+}

@@ -14,7 +14,7 @@ import (
 
 func schemas(t testing.TB) []bundb.Schema {
 	t.Helper()
-	return []bundb.Schema{assert.Must(cryptobun.Schema())(t)}
+	return []bundb.Schema{cryptobun.Schema()}
 }
 
 // databases runs fn for each kind of database; fn opens as many as it needs.

@@ -1,0 +1,15 @@
+package tenancy
+
+import "github.com/tenon-go/tenon/problem"
+
+// Errors of the package.
+var (
+	// ErrNotFound means that there is no such organization, or that the user is
+	// not a member of it; the two are never told apart.
+	ErrNotFound = problem.New(problem.NotFound, "ORGANIZATION_NOT_FOUND", "There is no such organization.")
+	// ErrSlugTaken means that another organization has the slug.
+	ErrSlugTaken = problem.New(problem.Conflict, "ORGANIZATION_SLUG_ALREADY_TAKEN", "Another organization has this slug. Choose another.")
+	// ErrNoTransaction means that a call that is only right as a part of a
+	// larger change was made outside a transaction.
+	ErrNoTransaction = problem.New(problem.Internal, "NO_TRANSACTION", "This call needs a transaction.")
+)

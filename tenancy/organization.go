@@ -1,0 +1,39 @@
+package tenancy
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// RoleOwner is the role of the one member whom Organization.OwnerID names, and
+// of nobody else (rule R31). The store keeps the two in step.
+const RoleOwner = "owner"
+
+// Organization is a company, team or household that shares what its members
+// make. Times are UTC microseconds.
+type Organization struct {
+	ID string
+	// Name is 1 to 100 printable characters.
+	Name string
+	// Slug is the unique name for URLs: lower-case ASCII letters, digits and
+	// single hyphens.
+	Slug string
+	// Logo is the URL of a picture, or empty.
+	Logo string
+	// Metadata is a JSON object of the host's, or nil.
+	Metadata json.RawMessage
+	// OwnerID is the user who owns the organization: always exactly one, and
+	// always a member.
+	OwnerID              string
+	CreatedAt, UpdatedAt time.Time
+}
+
+// Member is a user's place in an organization.
+type Member struct {
+	ID             string
+	OrganizationID string
+	UserID         string
+	// Role is what the member may do; see RoleOwner.
+	Role      string
+	CreatedAt time.Time
+}

@@ -1,0 +1,133 @@
+package tenancybun
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/tenancy"
+)
+
+type organizationModel struct {
+	bun.BaseModel `bun:"table:tenon_organizations,alias:o"`
+
+	ID        string    `bun:"id,pk"`
+	Name      string    `bun:"name"`
+	Slug      string    `bun:"slug"`
+	Logo      string    `bun:"logo"`
+	Metadata  string    `bun:"metadata,nullzero"`
+	OwnerID   string    `bun:"owner_id"`
+	CreatedAt time.Time `bun:"created_at"`
+	UpdatedAt time.Time `bun:"updated_at"`
+}
+
+func newOrganizationModel(o tenancy.Organization) *organizationModel {
+	return &organizationModel{
+		ID: o.ID, Name: o.Name, Slug: o.Slug, Logo: o.Logo, Metadata: string(o.Metadata), OwnerID: o.OwnerID,
+		CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(),
+	}
+}
+
+func (m *organizationModel) organization() tenancy.Organization {
+	o := tenancy.Organization{
+		ID: m.ID, Name: m.Name, Slug: m.Slug, Logo: m.Logo, OwnerID: m.OwnerID,
+		CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
+	}
+	if m.Metadata != "" {
+		o.Metadata = json.RawMessage(m.Metadata)
+	}
+	return o
+}
+
+type memberModel struct {
+	bun.BaseModel `bun:"table:tenon_members,alias:m"`
+
+	ID             string    `bun:"id,pk"`
+	OrganizationID string    `bun:"organization_id"`
+	UserID         string    `bun:"user_id"`
+	Role           string    `bun:"role"`
+	CreatedAt      time.Time `bun:"created_at"`
+}
+
+func (m *memberModel) member() tenancy.Member {
+	return tenancy.Member{
+		ID: m.ID, OrganizationID: m.OrganizationID, UserID: m.UserID, Role: m.Role, CreatedAt: m.CreatedAt.UTC(),
+	}
+}
+
+// CreateOrganization implements tenancy.Store.
+func (s *Store) CreateOrganization(ctx context.Context, o tenancy.Organization, owner tenancy.Member) error {
+	// A savepoint in the caller's transaction, which has to survive a taken slug.
+	return s.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(newOrganizationModel(o)).Exec(ctx)
+		if strings.Contains(bundb.Violated(err), "slug") {
+			return tenancy.ErrSlugTaken
+		}
+		if err != nil {
+			return bundb.Wrap("tenancybun: create an organization", err)
+		}
+		m := &memberModel{
+			ID: owner.ID, OrganizationID: owner.OrganizationID, UserID: owner.UserID, Role: owner.Role,
+			CreatedAt: owner.CreatedAt.UTC(),
+		}
+		_, err = s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(m).Exec(ctx)
+		return bundb.Wrap("tenancybun: add the owner", err)
+	})
+}
+
+// FirstMembership implements tenancy.Store.
+func (s *Store) FirstMembership(ctx context.Context, userID string) (tenancy.Member, error) {
+	m := new(memberModel)
+	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(m).
+		Where("m.user_id = ?", userID).OrderExpr("m.created_at, m.id").Limit(1).Scan(ctx)
+	if err != nil {
+		return tenancy.Member{}, notFound("tenancybun: first membership", err)
+	}
+	return m.member(), nil
+}
+
+// Membership implements tenancy.Store.
+func (s *Store) Membership(ctx context.Context, organizationID, userID string) (tenancy.Organization, tenancy.Member, error) {
+	m := new(memberModel)
+	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(m).
+		Where("m.organization_id = ? AND m.user_id = ?", organizationID, userID).Scan(ctx)
+	if err != nil {
+		return tenancy.Organization{}, tenancy.Member{}, notFound("tenancybun: membership", err)
+	}
+	o := new(organizationModel)
+	err = s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(o).
+		Where("o.id = ? AND EXISTS (SELECT 1 FROM tenon_members AS m WHERE m.organization_id = o.id AND m.user_id = ?)",
+			organizationID, userID).Scan(ctx)
+	if err != nil {
+		return tenancy.Organization{}, tenancy.Member{}, notFound("tenancybun: membership", err)
+	}
+	return o.organization(), m.member(), nil
+}
+
+// HoldOrganization implements tenancy.Store. On SQLite the transaction is the
+// only writer already.
+func (s *Store) HoldOrganization(ctx context.Context, id string) error {
+	if !s.InTransaction(ctx) {
+		return tenancy.ErrNoTransaction
+	}
+	query := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model((*organizationModel)(nil)).Column("o.id").Where("o.id = ?", id)
+	if s.Dialect() == bundb.Postgres {
+		query = query.For("KEY SHARE")
+	}
+	var held string
+	return notFound("tenancybun: hold", query.Scan(ctx, &held))
+}
+
+// notFound tells a missing row from other errors; nil stays nil.
+func notFound(op string, err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return tenancy.ErrNotFound
+	}
+	return bundb.Wrap(op, err)
+}

@@ -1,0 +1,44 @@
+package tenon
+
+import (
+	"net/http"
+
+	"github.com/tenon-go/tenon/auth"
+)
+
+func (a *App) wireAuth() (err error) {
+	a.Auth, err = auth.New(a.users, auth.Config{
+		Keys:               a.Keys,
+		Sessions:           sessions{a.Sessions},
+		Tokens:             a.tokens,
+		Outbox:             a.queue,
+		Templates:          a.cfg.MailTemplates,
+		Passwords:          a.cfg.Passwords,
+		LinkBase:           a.cfg.BaseURL + a.cfg.MountPath,
+		ActiveOrganization: a.activeOrganization,
+		Superuser:          a.cfg.Superuser,
+		Hooks:              auth.JoinHooks(auth.Hooks{UserCreated: a.createDefaultOrganization}, a.cfg.AuthHooks),
+		Logger:             a.cfg.Logger,
+		Now:                a.DB.Now,
+	})
+	if err != nil {
+		return err
+	}
+	a.authHTTP, err = auth.NewHandler(a.Auth, auth.HandlerConfig{
+		BaseURL:         a.cfg.BaseURL,
+		ProductName:     a.cfg.ProductName,
+		RedirectTargets: a.cfg.RedirectTargets,
+		SetSession:      a.SetSession,
+	})
+	return err
+}
+
+// Browser returns the token that an earlier sign-up left in the browser, for
+// hosts that call App.Auth from pages of their own; it may be empty.
+func (a *App) Browser(r *http.Request) string { return a.authHTTP.Browser(r) }
+
+// RememberBrowser leaves the token of a sign-up in the browser: with it, the
+// mailed link keeps the password that was typed (rule R5).
+func (a *App) RememberBrowser(w http.ResponseWriter, result auth.SignUpResult) {
+	a.authHTTP.RememberBrowser(w, result)
+}

@@ -1,0 +1,139 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/tenon-go/tenon/internal/client"
+	"github.com/tenon-go/tenon/internal/cookie"
+	"github.com/tenon-go/tenon/internal/page"
+	"github.com/tenon-go/tenon/internal/redirect"
+	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/problem"
+)
+
+// ErrInvalidCallbackURL means that a target is not on the list of redirect targets.
+var ErrInvalidCallbackURL = problem.New(problem.PermissionDenied, "INVALID_CALLBACK_URL",
+	"The callbackURL is not allowed. Use a path of this site, or add the place to the redirect targets.")
+
+// HandlerConfig configures a Handler. Fields without "Defaults to" are required.
+type HandlerConfig struct {
+	// BaseURL is where the site is reached; cookies follow it (rule R27).
+	BaseURL string
+	// ProductName stands on the pages. Defaults to nothing.
+	ProductName string
+	// RedirectTargets are further origins, and schemes of apps written like
+	// myapp://, that a callbackURL may lead to. Defaults to the own site.
+	RedirectTargets []string
+	// SetSession makes the browser keep a session just started.
+	SetSession func(w http.ResponseWriter, r *http.Request, grant Grant)
+}
+
+// Handler serves the package over HTTP. Each endpoint is a method, for hosts
+// that route by themselves; Routes lists them. It is safe for concurrent use.
+type Handler struct {
+	svc        *Service
+	cookies    cookie.Policy
+	pages      *page.Layout
+	nonces     page.Nonces
+	redirects  redirect.Targets
+	setSession func(w http.ResponseWriter, r *http.Request, grant Grant)
+}
+
+// NewHandler returns a Handler on svc. It does no I/O.
+func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
+	if svc == nil || cfg.SetSession == nil {
+		return nil, errors.New("auth: handler: Service and SetSession are required")
+	}
+	cookies, err := cookie.New(cfg.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("auth: handler: %w", err)
+	}
+	redirects, err := redirect.New(append([]string{cookies.Origin()}, cfg.RedirectTargets...)...)
+	if err != nil {
+		return nil, fmt.Errorf("auth: handler: %w", err)
+	}
+	pages, err := page.New(page.Config{ProductName: cfg.ProductName})
+	if err != nil {
+		return nil, fmt.Errorf("auth: handler: %w", err)
+	}
+	return &Handler{
+		svc: svc, cookies: cookies, pages: pages, nonces: page.NewNonces(cookies),
+		redirects: redirects, setSession: cfg.SetSession,
+	}, nil
+}
+
+// maxSignUpBody leaves room for a picture in a data URL.
+const maxSignUpBody = 256 << 10
+
+// Routes is the table of the package's routes, relative to its mount.
+func (h *Handler) Routes() route.Table {
+	return route.Table{
+		{
+			Method: http.MethodPost, Path: "/sign-up/email", Access: route.Public, MaxBody: maxSignUpBody,
+			Summary: "Sign up with an address and a password; a mailed link proves the address",
+			Request: signUpRequest{}, Response: signUpResponse{}, Handler: h.SignUp,
+		},
+		{
+			Method: http.MethodPost, Path: "/sign-in/email", Access: route.Public, FirstFactor: true,
+			Summary: "Sign in with an address and a password",
+			Request: signInRequest{}, Response: signInResponse{}, Handler: h.SignIn,
+		},
+		{
+			Method: http.MethodPost, Path: "/send-verification-email", Access: route.Public,
+			Summary: "Mail the link that proves an address again",
+			Request: resendRequest{}, Response: statusResponse{}, Handler: h.ResendVerification,
+		},
+		{
+			Method: http.MethodGet, Path: "/verify-email", Access: route.Public,
+			Summary: "Show the page of a mailed link; it consumes nothing",
+			Request: verifyQuery{}, Handler: h.VerifyEmailPage,
+		},
+		{
+			Method: http.MethodPost, Path: "/verify-email", Access: route.Public, Guard: route.JSON | route.Form,
+			Summary: "Prove an address with the secret of a mailed link",
+			Request: verifyRequest{}, Query: verifyQuery{}, Response: verifyResponse{}, Handler: h.VerifyEmail,
+		},
+	}
+}
+
+// userResponse is a user on the wire.
+type userResponse struct {
+	ID            string     `json:"id"`
+	Email         string     `json:"email"`
+	Name          string     `json:"name"`
+	Image         *string    `json:"image"`
+	EmailVerified bool       `json:"emailVerified"`
+	CreatedAt     route.Time `json:"createdAt"`
+	UpdatedAt     route.Time `json:"updatedAt"`
+}
+
+func newUserResponse(u User) userResponse {
+	r := userResponse{
+		ID: u.ID, Email: u.Display, Name: u.Name, EmailVerified: u.EmailVerified,
+		CreatedAt: route.NewTime(u.CreatedAt), UpdatedAt: route.NewTime(u.UpdatedAt),
+	}
+	if u.Image != "" {
+		r.Image = &u.Image
+	}
+	return r
+}
+
+type statusResponse struct {
+	Status bool `json:"status"`
+}
+
+func clientOf(r *http.Request) Client {
+	// Outside the middleware nobody is known, and the zero Info says so.
+	info, _ := client.FromContext(r.Context())
+	return Client{IP: info.IP, UserAgent: info.UserAgent}
+}
+
+// callback returns target if it may be redirected to, and "" for none.
+func (h *Handler) callback(target string) (string, error) {
+	if target != "" && !h.redirects.Allows(target) {
+		return "", ErrInvalidCallbackURL
+	}
+	return target, nil
+}

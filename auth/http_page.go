@@ -1,0 +1,153 @@
+package auth
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/internal/page"
+	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/token"
+)
+
+// cookieLink is the name of the cookie that holds the secret of a mailed link
+// while its page is open, so that it is in no address (rule R24).
+const (
+	cookieLink = "link"
+	linkLife   = 15 * time.Minute
+)
+
+// isForm reports whether a form of our own pages was posted; the route's guard
+// has checked that it is one.
+func isForm(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// here is the address of the page without its secret.
+func here(query verifyQuery) string {
+	values := url.Values{}
+	for name, value := range map[string]string{
+		"callbackURL": query.CallbackURL, "errorCallbackURL": query.ErrorCallbackURL, "new": query.New, "done": query.Done,
+	} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	if len(values) == 0 {
+		return "verify-email"
+	}
+	return "verify-email?" + values.Encode()
+}
+
+// parkLink keeps the secret in a cookie and sends the browser to the page
+// without it.
+func (h *Handler) parkLink(w http.ResponseWriter, r *http.Request, query verifyQuery) {
+	h.cookies.Set(w, cookieLink, query.Token, linkLife)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	redirectTo(w, here(query))
+}
+
+// redirectTo answers 303 with a Location that is relative to the page, because
+// the mount is not ours to know.
+func redirectTo(w http.ResponseWriter, target string) {
+	w.Header().Set("Location", target)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// showVerify shows what the parked link confirms, and asks for what is missing.
+func (h *Handler) showVerify(w http.ResponseWriter, r *http.Request, query verifyQuery, status int, failure *problem.Error) {
+	signUp, sameBrowser, err := h.svc.WaitingSignUp(r.Context(), h.cookies.Get(r, cookieLink), h.Browser(r))
+	if err != nil {
+		h.deadLink(w, r, query, err)
+		return
+	}
+	card := page.Card{
+		Title: "Confirm your address",
+		Text:  []string{"Is " + signUp.Display + " yours? Confirm it to finish signing up."},
+		Form:  &page.Form{Action: here(query), Submit: "Confirm " + signUp.Display},
+
+		RedirectTo: query.CallbackURL,
+	}
+	if !sameBrowser {
+		askProof(&card, query)
+	}
+	if failure != nil {
+		card.Tone, card.Notice = page.Failure, failure.Message
+	}
+	card.Form.Nonce = h.nonces.Issue(w, r)
+	h.pages.Write(w, r, status, card)
+}
+
+// askProof asks somebody who opens the link in another browser for the password
+// of the sign-up, or for a new one (rule R5).
+func askProof(card *page.Card, query verifyQuery) {
+	other := query
+	if query.New != "" {
+		other.New = ""
+		card.Text = append(card.Text, "Choose a new password. Whatever was typed at sign-up is dropped.")
+		card.Form.Fields = []page.Field{
+			{Name: "name", Label: "Your name", Autocomplete: "name", MaxLength: maxNameLength, Required: true},
+			{
+				Name: "newPassword", Label: "New password", Type: "password", Autocomplete: "new-password", Required: true,
+				MinLength: password.MinLength, MaxLength: password.MaxLength, Hint: "At least 8 characters. A few unrelated words work well.",
+			},
+		}
+		card.Links = []page.Link{{Href: here(other), Text: "I know the password from sign-up"}}
+		return
+	}
+	other.New = "1"
+	card.Text = append(card.Text, "You opened the link in another browser than the one that signed up. "+
+		"Enter the password that you chose there, so that nobody else's password ends up on your account.")
+	card.Form.Fields = []page.Field{{
+		Name: "password", Label: "Password from sign-up", Type: "password", Autocomplete: "current-password",
+		MaxLength: password.MaxLength, Required: true,
+	}}
+	card.Links = []page.Link{{Href: here(other), Text: "I did not choose it, or forgot it: choose a new password"}}
+}
+
+// finishVerify answers the page's form.
+func (h *Handler) finishVerify(w http.ResponseWriter, r *http.Request, query verifyQuery, err error) {
+	var failure *problem.Error
+	switch {
+	case err == nil:
+		h.cookies.Clear(w, cookieLink)
+		redirectTo(w, firstOf(query.CallbackURL, "verify-email?done=1"))
+	case errors.Is(err, token.ErrInvalid) || !errors.As(err, &failure):
+		h.deadLink(w, r, query, err)
+	case failure.Kind == problem.Internal || failure.Kind == problem.Unavailable:
+		h.pages.WriteProblem(w, r, err)
+	default:
+		h.showVerify(w, r, query, failure.Kind.Status(), failure)
+	}
+}
+
+// deadLink answers a link that does not work: at the host's own page if it named
+// one, else here.
+func (h *Handler) deadLink(w http.ResponseWriter, r *http.Request, query verifyQuery, err error) {
+	target := firstOf(query.ErrorCallbackURL, query.CallbackURL)
+	if !errors.Is(err, token.ErrInvalid) {
+		h.pages.WriteProblem(w, r, err)
+		return
+	}
+	h.cookies.Clear(w, cookieLink)
+	if u, parseErr := url.Parse(target); target != "" && parseErr == nil {
+		values := u.Query()
+		values.Set("error", problem.CodeOf(err))
+		u.RawQuery = values.Encode()
+		redirectTo(w, u.String())
+		return
+	}
+	h.pages.WriteProblem(w, r, err, page.Link{Href: "/", Text: "Go on"})
+}

@@ -1,0 +1,107 @@
+package tenon
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/internal/cookie"
+	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/session"
+	"github.com/tenon-go/tenon/tenancy"
+)
+
+// DefaultMountPath is where the routes are if Config.MountPath says nothing.
+const DefaultMountPath = "/api/auth"
+
+// Config configures an App. DB, KMS, Mailer and BaseURL are required; everything
+// else has a default that is safe.
+type Config struct {
+	// DB is the host's database, opened with bundb/sqlite or bundb/postgres.
+	DB *bundb.DB
+	// KMS wraps the keys that seal secrets. There is no default: a key that
+	// nobody keeps is data lost. Development uses DevelopmentKMS.
+	KMS crypto.KMS
+	// Mailer sends mail, such as mail.NewSMTP.
+	Mailer mail.Mailer
+	// BaseURL is where people reach the site, such as https://example.com. Links
+	// in mail and the marks of cookies follow it and nothing else. http is for
+	// localhost only.
+	BaseURL string
+
+	// MountPath is the path under which Handler is mounted. Defaults to
+	// DefaultMountPath.
+	MountPath string
+	// ProductName is how mail and pages call the host's product. Defaults to the
+	// host of BaseURL.
+	ProductName string
+	// TrustedOrigins are further origins whose pages may call the routes with
+	// cookies. Defaults to none but BaseURL's.
+	TrustedOrigins []string
+	// RedirectTargets are further origins, and schemes of apps written like
+	// myapp://, that a callbackURL may lead to. Defaults to BaseURL's.
+	RedirectTargets []string
+	// ProxyHops is how many proxies of the host stand before it and append to
+	// X-Forwarded-For. Defaults to none: forwarded addresses are ignored.
+	ProxyHops int
+	// Superuser is the address whose first proof makes its owner a superuser.
+	// Defaults to nobody.
+	Superuser string
+
+	// Passwords hashes passwords. Defaults to argon2id with 19 MiB in as many
+	// slots as the machine has cores.
+	Passwords auth.Passwords
+	// MailTemplates render mail. Defaults to the built-in ones under ProductName.
+	MailTemplates *mail.Templates
+	// SessionIdle, SessionAbsolute and SessionBrowserOnly bound sessions. Default
+	// to 7 days, 30 days and 24 hours.
+	SessionIdle, SessionAbsolute, SessionBrowserOnly time.Duration
+
+	// AuthHooks, SessionHooks and TenancyHooks run inside the transactions of
+	// their packages, after Tenon's own.
+	AuthHooks    auth.Hooks
+	SessionHooks session.Hooks
+	TenancyHooks tenancy.Hooks
+
+	// Logger defaults to slog.Default().
+	Logger *slog.Logger
+}
+
+// fill sets the defaults.
+func (c *Config) fill() error {
+	c.MountPath = cmp.Or(c.MountPath, DefaultMountPath)
+	c.Logger = cmp.Or(c.Logger, slog.Default())
+	if err := c.validate(); err != nil {
+		return fmt.Errorf("tenon: config: %w", err)
+	}
+	cookies, err := cookie.New(c.BaseURL)
+	if err != nil {
+		return fmt.Errorf("tenon: config: BaseURL: %w", err)
+	}
+	c.BaseURL = cookies.Origin()
+	c.ProductName = cmp.Or(c.ProductName, cookies.Host())
+	return nil
+}
+
+func (c *Config) validate() error {
+	var errs []error
+	need := func(ok bool, problem string) {
+		if !ok {
+			errs = append(errs, errors.New(problem))
+		}
+	}
+	need(c.DB != nil, "DB is required: open it with bundb/sqlite or bundb/postgres")
+	need(c.KMS != nil, "KMS is required: see crypto.OpenKeyFile, or tenon.DevelopmentKMS while you develop")
+	need(c.Mailer != nil, "Mailer is required: see mail.NewSMTP")
+	need(c.BaseURL != "", "BaseURL is required, such as https://example.com")
+	need(strings.HasPrefix(c.MountPath, "/") && c.MountPath != "/" && !strings.HasSuffix(c.MountPath, "/"),
+		"MountPath must start with a slash and not end with one")
+	need(c.ProxyHops >= 0, "ProxyHops must not be negative")
+	return errors.Join(errs...)
+}

@@ -1,0 +1,36 @@
+package tenon
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tenon-go/tenon/auth/authbun"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/crypto/cryptobun"
+)
+
+func (a *App) wireCrypto() (err error) {
+	a.Keys, err = crypto.New(cryptobun.New(a.DB), crypto.Config{
+		KMS:    a.cfg.KMS,
+		Sealed: authbun.Sealed(),
+		Now:    a.DB.Now,
+		Logger: a.cfg.Logger,
+	})
+	return err
+}
+
+// DevelopmentKMS opens the key file at path, or makes one, mode 0600, if db holds
+// no keys yet. It first applies the migrations of the key table. If the file is
+// gone but keys exist, it returns crypto.ErrKeyringMissing and writes nothing
+// (rule R28). In production, keep the key in a KMS, or in a file made once.
+func DevelopmentKMS(ctx context.Context, db *bundb.DB, path string) (crypto.KMS, error) {
+	if _, err := db.Migrate(ctx, cryptobun.Schema()); err != nil {
+		return nil, fmt.Errorf("tenon: key table: %w", err)
+	}
+	kms, err := crypto.DevelopmentKMS(ctx, cryptobun.New(db), path)
+	if err != nil {
+		return nil, fmt.Errorf("tenon: key file: %w", err)
+	}
+	return kms, nil
+}

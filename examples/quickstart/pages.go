@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"net/http"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/session"
+)
+
+//go:embed web
+var web embed.FS
+
+// home is what the page shows. Form is what was typed, to be corrected.
+type home struct {
+	Me      *session.Identity
+	Devices []session.Device
+	Form    form
+	Error   string
+	ErrorIn string // the form with the error
+	Notice  string
+}
+
+type form struct{ Name, Email string }
+
+func (s *server) home(w http.ResponseWriter, r *http.Request) {
+	var view home
+	switch {
+	case r.URL.Query().Has("sent"):
+		view.Notice = "Nearly there: open the mail that we sent you, in the mailbox below, and confirm your address."
+	case r.URL.Query().Has("verified"):
+		view.Notice = "Your address is confirmed. Sign in with your password."
+	case r.URL.Query().Has("bye"):
+		view.Notice = "You are signed out."
+	}
+	s.show(w, r, http.StatusOK, view)
+}
+
+// show renders the page with who is signed in.
+func (s *server) show(w http.ResponseWriter, r *http.Request, status int, view home) {
+	if err := session.LookupError(r.Context()); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if me, ok := session.FromContext(r.Context()); ok {
+		devices, err := s.app.Sessions.List(r.Context(), me.User.ID, me.Session.ID)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		view.Me, view.Devices = &me, devices
+	}
+	s.render(w, r, status, "home.html", view)
+}
+
+func (s *server) signUp(w http.ResponseWriter, r *http.Request) {
+	view := home{Form: form{r.PostFormValue("name"), r.PostFormValue("email")}, ErrorIn: "sign-up"}
+	result, err := s.app.Auth.SignUp(r.Context(), auth.SignUpParams{
+		Name: view.Form.Name, Email: view.Form.Email, Password: r.PostFormValue("password"),
+		CallbackURL: "/?verified", Browser: s.app.Browser(r), Client: s.app.Client(r),
+	})
+	if err != nil {
+		s.refuse(w, r, view, err)
+		return
+	}
+	s.app.RememberBrowser(w, result)
+	http.Redirect(w, r, "/?sent", http.StatusSeeOther)
+}
+
+func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
+	view := home{Form: form{Email: r.PostFormValue("email")}, ErrorIn: "sign-in"}
+	_, grant, err := s.app.Auth.SignIn(r.Context(), auth.SignInParams{
+		Email: view.Form.Email, Password: r.PostFormValue("password"),
+		BrowserOnly: r.PostFormValue("remember") == "", CallbackURL: "/?verified", Client: s.app.Client(r),
+	})
+	if err != nil {
+		s.refuse(w, r, view, err)
+		return
+	}
+	s.app.SetSession(w, r, grant)
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (s *server) signOut(w http.ResponseWriter, r *http.Request) {
+	if err := s.app.SignOut(w, r); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	http.Redirect(w, r, "/?bye", http.StatusSeeOther)
+}
+
+// refuse shows the page again with what the person can do about err.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, view home, err error) {
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Kind == problem.Internal {
+		s.fail(w, r, err)
+		return
+	}
+	view.Error = p.Message
+	s.show(w, r, p.Kind.Status(), view)
+}
+
+// fail answers what is not the person's fault.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	s.logger.ErrorContext(r.Context(), "quickstart: a page failed", "path", r.URL.Path, "error", err)
+	status := http.StatusInternalServerError
+	if problem.KindOf(err) == problem.Unavailable {
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "1")
+	}
+	http.Error(w, "Something went wrong on our side. Please try again in a moment.", status)
+}
+
+// render writes a page that may hold personal data and runs no scripts.
+func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name string, view any) {
+	var page bytes.Buffer
+	if err := s.pages.ExecuteTemplate(&page, name, view); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = page.WriteTo(w) // who asked may be gone
+}
+
+func (s *server) style(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, web, "web/style.css")
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"html/template"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+
+	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/mail/mailtest"
+)
+
+// server is the product: Tenon, its own pages, and the development mailbox.
+type server struct {
+	app     *tenon.App
+	base    *url.URL
+	mailbox *mailtest.Mailbox
+	pages   *template.Template
+	logger  *slog.Logger
+}
+
+// newServer wires Tenon on db and applies its migrations.
+func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger) (*server, error) {
+	base, err := url.Parse(o.baseURL)
+	if err != nil {
+		return nil, fmt.Errorf("base URL: %w", err)
+	}
+	kms, err := tenon.DevelopmentKMS(ctx, db, o.keys)
+	if err != nil {
+		return nil, err
+	}
+	mailbox := new(mailtest.Mailbox)
+	app, err := tenon.New(tenon.Config{
+		DB: db, KMS: kms, Mailer: mailbox, BaseURL: o.baseURL,
+		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if _, err := app.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	pages, err := template.ParseFS(web, "web/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	return &server{app: app, base: base, mailbox: mailbox, pages: pages, logger: logger}, nil
+}
+
+// handler is everything there is to see.
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(tenon.DefaultMountPath+"/", s.app.Handler())
+	mux.Handle("GET /{$}", s.app.Middleware(http.HandlerFunc(s.home)))
+	mux.Handle("POST /sign-up", s.app.Middleware(http.HandlerFunc(s.signUp)))
+	mux.Handle("POST /sign-in", s.app.Middleware(http.HandlerFunc(s.signIn)))
+	mux.Handle("POST /sign-out", s.app.Middleware(http.HandlerFunc(s.signOut)))
+	mux.HandleFunc("GET /style.css", s.style)
+	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)
+	mux.HandleFunc("GET /dev/mailbox.json", s.mailboxJSON)
+	return s.atHome(mux)
+}
+
+// greet says where to look.
+func (s *server) greet(w io.Writer, o options) {
+	fmt.Fprintf(w, `
+  Tenon quickstart is running. Stop it with Ctrl-C.
+
+  Start here   %[1]s/
+  Mail         %[1]s/dev/mailbox
+  OpenAPI      %[1]s%[2]s/openapi.json
+  Database     %[3]s
+  Keys         %[4]s
+
+`, s.base, tenon.DefaultMountPath, describe(o.db), o.keys)
+}
+
+// describe names a database without its password.
+func describe(db string) string {
+	if u, err := url.Parse(db); err == nil && u.Scheme != "" {
+		return u.Redacted()
+	}
+	return db
+}
+
+// checkListener refuses to show mail to others, and completes the base URL
+// (rule R33).
+func (o *options) checkListener(listener net.Listener) error {
+	addr, ok := listener.Addr().(*net.TCPAddr)
+	if !ok || (!addr.IP.IsLoopback() && !o.insecureDev) {
+		return fmt.Errorf("%s can be reached by others, who could read the mail at /dev/mailbox; "+
+			"listen on 127.0.0.1, or accept that with -insecure-dev", o.addr)
+	}
+	o.baseURL = cmp.Or(o.baseURL, fmt.Sprintf("http://localhost:%d", addr.Port))
+	return nil
+}
+
+// atHome answers only under the base URL's host: a page of another site whose
+// name leads to this machine must not read the mail (rule R33). Other names of
+// this machine are sent to the right one.
+func (s *server) atHome(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Host == s.base.Host:
+			next.ServeHTTP(w, r)
+		case isLoopback(r.Host) && r.Method == http.MethodGet && !isDev(r.URL.Path):
+			target := *r.URL
+			target.Scheme, target.Host = s.base.Scheme, s.base.Host
+			http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect)
+		default:
+			http.Error(w, "This server answers to "+s.base.Host+" only.", http.StatusMisdirectedRequest)
+		}
+	})
+}

@@ -1,0 +1,63 @@
+package tenon
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// maintainEvery is how often Run deletes what has run out.
+const maintainEvery = time.Hour
+
+// Run does the work behind the requests until ctx ends: it sends mail, renews
+// cached keys and deletes what has run out. It returns at once if the keys of
+// the database can't be opened, and nil after ctx has ended and the mail at hand
+// is sent. Run it beside the server, in one process or in many.
+func (a *App) Run(ctx context.Context) error {
+	if err := a.Keys.Init(ctx); err != nil {
+		return fmt.Errorf("tenon: run: %w", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.queue.Run(ctx) })
+	group.Go(func() error { return a.Keys.Run(ctx) })
+	group.Go(func() error { return a.maintainLoop(ctx) })
+	return group.Wait()
+}
+
+func (a *App) maintainLoop(ctx context.Context) error {
+	ticker := time.NewTicker(maintainEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			if err := a.Maintain(ctx); err != nil && ctx.Err() == nil {
+				a.cfg.Logger.ErrorContext(ctx, "tenon: maintenance failed and is tried again later", "error", err)
+			}
+		}
+	}
+}
+
+// Drain does what is due now, such as sending mail, and returns. Hosts without a
+// place for Run call it after requests; tests call it to be done with mail.
+func (a *App) Drain(ctx context.Context) error {
+	if err := a.queue.Drain(ctx); err != nil {
+		return fmt.Errorf("tenon: drain: %w", err)
+	}
+	return nil
+}
+
+// Maintain deletes what has run out, in batches. Run calls it every hour.
+func (a *App) Maintain(ctx context.Context) error {
+	for _, maintain := range []func(context.Context) error{
+		a.Auth.Maintain, a.Sessions.Maintain, a.tokens.Maintain, a.Keys.Maintain,
+	} {
+		if err := maintain(ctx); err != nil {
+			return fmt.Errorf("tenon: maintain: %w", err)
+		}
+	}
+	return nil
+}

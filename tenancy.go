@@ -1,0 +1,35 @@
+package tenon
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/tenancybun"
+)
+
+func (a *App) wireTenancy() (err error) {
+	a.Organizations, err = tenancy.New(tenancybun.New(a.DB), tenancy.Config{
+		Users: a.users,
+		Hooks: a.cfg.TenancyHooks,
+		Now:   a.DB.Now,
+	})
+	return err
+}
+
+// createDefaultOrganization gives every new user a company of their own, in the
+// transaction that makes the user.
+func (a *App) createDefaultOrganization(ctx context.Context, e auth.UserCreated) error {
+	_, err := a.Organizations.CreateDefault(ctx, e.User.ID, e.User.Name)
+	return err
+}
+
+// activeOrganization is where a new session starts.
+func (a *App) activeOrganization(ctx context.Context, userID string) (string, error) {
+	id, err := a.Organizations.DefaultFor(ctx, userID)
+	if errors.Is(err, tenancy.ErrOrganizationNotFound) {
+		return "", nil
+	}
+	return id, err
+}

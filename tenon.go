@@ -1,0 +1,111 @@
+package tenon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/authbun"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/crypto/cryptobun"
+	"github.com/tenon-go/tenon/internal/page"
+	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/session"
+	"github.com/tenon-go/tenon/session/sessionbun"
+	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/tenancybun"
+	"github.com/tenon-go/tenon/token"
+	"github.com/tenon-go/tenon/token/tokenbun"
+)
+
+// Version of the library, as it is written into the OpenAPI document.
+const Version = "0.1.0-dev"
+
+// App is Tenon on one database. Its fields are the packages' services, for calls
+// from the host's own code; they join the transaction in ctx. An App is safe for
+// concurrent use.
+type App struct {
+	// DB is the database of Config.
+	DB *bundb.DB
+	// Keys seals secrets and derives keys.
+	Keys *crypto.Keyring
+	// Auth signs users up and in.
+	Auth *auth.Service
+	// Sessions finds and ends sessions.
+	Sessions *session.Service
+	// Organizations keeps companies and their members.
+	Organizations *tenancy.Service
+
+	cfg         Config
+	tokens      *token.Service
+	queue       *mail.Queue
+	users       *authbun.Store
+	authHTTP    *auth.Handler
+	sessionHTTP *session.Handler
+	pages       *page.Layout
+	origins     *http.CrossOriginProtection
+	openAPI     http.HandlerFunc
+	handler     http.Handler
+}
+
+// New wires the packages on cfg.DB. It does no I/O and starts nothing: call
+// Migrate before the first use and Run beside the server. The error names every
+// field of cfg that is missing or wrong.
+func New(cfg Config) (*App, error) {
+	if err := cfg.fill(); err != nil {
+		return nil, err
+	}
+	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
+	for _, wire := range []func() error{
+		a.wireCrypto, a.wireToken, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth, a.wireHandler,
+	} {
+		if err := wire(); err != nil {
+			return nil, fmt.Errorf("tenon: %w", err)
+		}
+	}
+	return a, nil
+}
+
+// schemas are the migrations of the packages in use.
+func schemas() []bundb.Schema {
+	return []bundb.Schema{
+		cryptobun.Schema(), tokenbun.Schema(), authbun.Schema(), tenancybun.Schema(), sessionbun.Schema(),
+	}
+}
+
+// Migrate applies the pending migrations under a lock that waits, and makes the
+// keys that are missing. Several processes may call it at the same time. It
+// returns what it applied. Errors: crypto.ErrKeyringMissing if the database
+// holds keys that Config.KMS can't open; nothing is written then.
+func (a *App) Migrate(ctx context.Context) ([]bundb.Migration, error) {
+	applied, err := a.DB.Migrate(ctx, schemas()...)
+	if err != nil {
+		return applied, fmt.Errorf("tenon: migrate: %w", err)
+	}
+	if err := a.Keys.Init(ctx); err != nil {
+		return applied, fmt.Errorf("tenon: keys: %w", err)
+	}
+	return applied, nil
+}
+
+// ErrPending means that migrations wait to be applied.
+var ErrPending = errors.New("tenon: migrations are pending; call Migrate")
+
+// Ready reports whether requests can be served: the database answers, its
+// migrations are applied and its keys can be opened.
+func (a *App) Ready(ctx context.Context) error {
+	pending, err := a.DB.Pending(ctx, schemas()...)
+	if err != nil {
+		return fmt.Errorf("tenon: ready: %w", err)
+	}
+	if len(pending) > 0 {
+		return ErrPending
+	}
+	if err := a.Keys.Check(ctx); err != nil {
+		return fmt.Errorf("tenon: ready: %w", err)
+	}
+	return nil
+}

@@ -28,7 +28,7 @@ func (a *App) createDefaultOrganization(ctx context.Context, e auth.UserCreated)
 // activeOrganization is where a new session starts.
 func (a *App) activeOrganization(ctx context.Context, userID string) (string, error) {
 	id, err := a.Organizations.DefaultFor(ctx, userID)
-	if errors.Is(err, tenancy.ErrOrganizationNotFound) {
+	if errors.Is(err, tenancy.ErrNotFound) {
 		return "", nil
 	}
 	return id, err

@@ -2,14 +2,13 @@ package tokentest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/tenon-go/tenon/internal/faketx"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -20,113 +19,39 @@ var errDuplicate = errors.New("tokentest: the id or the selector exists")
 
 // Fake is a token.Store in memory. Transactions run one at a time, as SQLite's
 // do. It is safe for concurrent use; make it with NewFake.
-type Fake struct {
-	turn chan struct{} // held for the length of a transaction
+type Fake struct{ db *faketx.DB[rows] }
 
-	mu   sync.Mutex
-	rows map[string]token.Row
-	err  error
-}
+type rows map[string]token.Row
 
 // NewFake returns an empty Fake.
-func NewFake() *Fake {
-	return &Fake{turn: make(chan struct{}, 1), rows: map[string]token.Row{}}
-}
+func NewFake() *Fake { return &Fake{faketx.New(rows{}, maps.Clone[rows])} }
 
 // Fail makes every call return err until Fail(nil): a database that is down.
-func (f *Fake) Fail(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.err = err
-}
+func (f *Fake) Fail(err error) { f.db.Fail(err) }
 
 // Rows returns what is committed, oldest first.
-func (f *Fake) Rows() []token.Row {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return slices.SortedFunc(maps.Values(f.rows), byAge)
-}
-
-// fakeTx is the state of one transaction. Its key in ctx is the Fake.
-type fakeTx struct {
-	rows map[string]token.Row
-	done bool
-}
+func (f *Fake) Rows() []token.Row { return slices.SortedFunc(maps.Values(f.db.State()), byAge) }
 
 // InTx implements token.Store.
 func (f *Fake) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
-	if tx, ok := ctx.Value(f).(*fakeTx); ok {
-		return tx.savepoint(ctx, fn)
-	}
-	select {
-	case f.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-f.turn }()
-	if err := f.ready(ctx); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	tx := &fakeTx{rows: maps.Clone(f.rows)}
-	f.mu.Unlock()
-	defer func() { tx.done = true }()
-	if err := fn(context.WithValue(ctx, f, tx)); err != nil {
-		return err
-	}
-	if err := f.ready(ctx); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rows = tx.rows
-	return nil
-}
-
-func (tx *fakeTx) savepoint(ctx context.Context, fn func(ctx context.Context) error) error {
-	if tx.done {
-		return sql.ErrTxDone
-	}
-	before, kept := maps.Clone(tx.rows), false
-	defer func() {
-		if !kept {
-			tx.rows = before
-		}
-	}()
-	if err := fn(ctx); err != nil {
-		return err
-	}
-	kept = true
-	return nil
-}
-
-func (f *Fake) ready(ctx context.Context) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.err != nil {
-		return f.err
-	}
-	return ctx.Err()
+	return f.db.InTx(ctx, fn)
 }
 
 // change runs fn on the rows of the transaction in ctx, or of one of its own.
-func (f *Fake) change(ctx context.Context, fn func(rows map[string]token.Row) error) error {
-	return f.InTx(ctx, func(ctx context.Context) error {
-		if err := f.ready(ctx); err != nil {
-			return err
-		}
-		tx, _ := ctx.Value(f).(*fakeTx)
-		return fn(tx.rows)
-	})
+func (f *Fake) change(ctx context.Context, fn func(rows rows) error) error {
+	return f.db.Do(ctx, func(state *rows) error { return fn(*state) })
 }
 
 // AddToken implements token.Store.
 func (f *Fake) AddToken(ctx context.Context, row token.Row, keep int) error {
-	return f.change(ctx, func(rows map[string]token.Row) error {
+	return f.change(ctx, func(rows rows) error {
 		for _, r := range rows {
 			if r.ID == row.ID || r.Selector == row.Selector {
 				return errDuplicate
 			}
+		}
+		for _, at := range []*time.Time{&row.CreatedAt, &row.ExpiresAt, &row.ConsumedAt} {
+			*at = at.UTC().Truncate(time.Microsecond)
 		}
 		row.Payload, row.Verifier.MAC = slices.Clone(row.Payload), slices.Clone(row.Verifier.MAC)
 		rows[row.ID] = row
@@ -141,7 +66,7 @@ func (f *Fake) AddToken(ctx context.Context, row token.Row, keep int) error {
 // TokenBySelector implements token.Store.
 func (f *Fake) TokenBySelector(ctx context.Context, purpose token.Purpose, selector string) (token.Row, error) {
 	var found token.Row
-	err := f.change(ctx, func(rows map[string]token.Row) error {
+	err := f.change(ctx, func(rows rows) error {
 		for _, r := range rows {
 			if r.Purpose == purpose && r.Selector == selector {
 				found = r
@@ -155,7 +80,7 @@ func (f *Fake) TokenBySelector(ctx context.Context, purpose token.Purpose, selec
 
 // ConsumeToken implements token.Store.
 func (f *Fake) ConsumeToken(ctx context.Context, purpose token.Purpose, id string, now time.Time) (won bool, err error) {
-	err = f.change(ctx, func(rows map[string]token.Row) error {
+	err = f.change(ctx, func(rows rows) error {
 		r, ok := rows[id]
 		if won = ok && r.Purpose == purpose && live(r, now); won {
 			r.ConsumedAt = now
@@ -168,7 +93,7 @@ func (f *Fake) ConsumeToken(ctx context.Context, purpose token.Purpose, id strin
 
 // ChargeToken implements token.Store.
 func (f *Fake) ChargeToken(ctx context.Context, purpose token.Purpose, id string, limit int, now time.Time) (charged bool, err error) {
-	err = f.change(ctx, func(rows map[string]token.Row) error {
+	err = f.change(ctx, func(rows rows) error {
 		r, ok := rows[id]
 		if charged = ok && r.Purpose == purpose && live(r, now) && r.Attempts < limit; charged {
 			r.Attempts++
@@ -181,7 +106,7 @@ func (f *Fake) ChargeToken(ctx context.Context, purpose token.Purpose, id string
 
 // DropTokens implements token.Store.
 func (f *Fake) DropTokens(ctx context.Context, purpose token.Purpose, subject, tenant string) (n int, err error) {
-	err = f.change(ctx, func(rows map[string]token.Row) error {
+	err = f.change(ctx, func(rows rows) error {
 		for _, r := range siblings(rows, purpose, subject, tenant) {
 			delete(rows, r.ID)
 			n++
@@ -193,7 +118,7 @@ func (f *Fake) DropTokens(ctx context.Context, purpose token.Purpose, subject, t
 
 // PruneTokens implements token.Store.
 func (f *Fake) PruneTokens(ctx context.Context, before time.Time, limit int) (n int, err error) {
-	err = f.change(ctx, func(rows map[string]token.Row) error {
+	err = f.change(ctx, func(rows rows) error {
 		for _, r := range slices.SortedFunc(maps.Values(rows), byAge) {
 			if n < limit && !r.ExpiresAt.After(before) {
 				delete(rows, r.ID)
@@ -210,7 +135,7 @@ func live(r token.Row, now time.Time) bool {
 }
 
 // siblings returns the unconsumed rows of a subject, oldest first.
-func siblings(rows map[string]token.Row, purpose token.Purpose, subject, tenant string) []token.Row {
+func siblings(rows rows, purpose token.Purpose, subject, tenant string) []token.Row {
 	var out []token.Row
 	for _, r := range rows {
 		if r.Purpose == purpose && r.Subject == subject && r.Tenant == tenant && r.ConsumedAt.IsZero() {

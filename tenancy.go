@@ -21,7 +21,7 @@ func (a *App) wireTenancy() (err error) {
 // createDefaultOrganization gives every new user a company of their own, in the
 // transaction that makes the user.
 func (a *App) createDefaultOrganization(ctx context.Context, e auth.UserCreated) error {
-	_, err := a.Organizations.CreateDefault(ctx, e.User.ID, e.User.Name)
+	_, err := a.Organizations.CreateDefault(ctx, e.User.ID, tenancy.DefaultName(e.User.Name))
 	return err
 }
 

@@ -69,8 +69,9 @@ func New(cfg Config) (*App, error) {
 	return a, nil
 }
 
-// schemas are the migrations of the packages in use.
-func schemas() []bundb.Schema {
+// Schemas returns the migrations of the packages in use, in their order, for hosts
+// that apply them with a tool of their own.
+func Schemas() []bundb.Schema {
 	return []bundb.Schema{
 		cryptobun.Schema(), tokenbun.Schema(), authbun.Schema(), tenancybun.Schema(), sessionbun.Schema(),
 	}
@@ -81,7 +82,7 @@ func schemas() []bundb.Schema {
 // returns what it applied. Errors: crypto.ErrKeyringMissing if the database
 // holds keys that Config.KMS can't open; nothing is written then.
 func (a *App) Migrate(ctx context.Context) ([]bundb.Migration, error) {
-	applied, err := a.DB.Migrate(ctx, schemas()...)
+	applied, err := a.DB.Migrate(ctx, Schemas()...)
 	if err != nil {
 		return applied, fmt.Errorf("tenon: migrate: %w", err)
 	}
@@ -97,7 +98,7 @@ var ErrPending = errors.New("tenon: migrations are pending; call Migrate")
 // Ready reports whether requests can be served: the database answers, its
 // migrations are applied and its keys can be opened.
 func (a *App) Ready(ctx context.Context) error {
-	pending, err := a.DB.Pending(ctx, schemas()...)
+	pending, err := a.DB.Pending(ctx, Schemas()...)
 	if err != nil {
 		return fmt.Errorf("tenon: ready: %w", err)
 	}

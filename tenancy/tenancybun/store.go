@@ -92,18 +92,21 @@ func (s *Store) FirstMembership(ctx context.Context, userID string) (tenancy.Mem
 	return m.member(), nil
 }
 
+const membershipSQL = `
+SELECT o.id, o.name, o.slug, o.logo, COALESCE(o.metadata, ''), o.owner_id, o.created_at, o.updated_at,
+       m.id, m.organization_id, m.user_id, m.role, m.created_at
+FROM tenon_members AS m JOIN tenon_organizations AS o ON o.id = m.organization_id
+WHERE m.organization_id = ? AND m.user_id = ?`
+
 // Membership implements tenancy.Store.
 func (s *Store) Membership(ctx context.Context, organizationID, userID string) (tenancy.Organization, tenancy.Member, error) {
-	m := new(memberModel)
-	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(m).
-		Where("m.organization_id = ? AND m.user_id = ?", organizationID, userID).Scan(ctx)
-	if err != nil {
-		return tenancy.Organization{}, tenancy.Member{}, notFound("tenancybun: membership", err)
-	}
-	o := new(organizationModel)
-	err = s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(o).
-		Where("o.id = ? AND EXISTS (SELECT 1 FROM tenon_members AS m WHERE m.organization_id = o.id AND m.user_id = ?)",
-			organizationID, userID).Scan(ctx)
+	var (
+		o organizationModel
+		m memberModel
+	)
+	err := s.membership.QueryRow(ctx, organizationID, userID).Scan(
+		&o.ID, &o.Name, &o.Slug, &o.Logo, &o.Metadata, &o.OwnerID, bundb.ScanTime(&o.CreatedAt), bundb.ScanTime(&o.UpdatedAt),
+		&m.ID, &m.OrganizationID, &m.UserID, &m.Role, bundb.ScanTime(&m.CreatedAt))
 	if err != nil {
 		return tenancy.Organization{}, tenancy.Member{}, notFound("tenancybun: membership", err)
 	}

@@ -30,10 +30,15 @@ func SessionJoin() bundb.Join {
 }
 
 // Store implements tenancy.Store. It is safe for concurrent use.
-type Store struct{ *bundb.DB }
+type Store struct {
+	*bundb.DB
+	membership bundb.Statement
+}
 
 var _ tenancy.Store = (*Store)(nil)
 
 // New returns a Store on db, whose Schema must have been migrated. It does no
 // I/O.
-func New(db *bundb.DB) *Store { return &Store{DB: db} }
+func New(db *bundb.DB) *Store {
+	return &Store{DB: db, membership: db.Statement(membershipSQL)}
+}

@@ -1,0 +1,122 @@
+package tenancytest
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tenon-go/tenon/internal/faketx"
+	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/tenancy"
+)
+
+// Fake is a tenancy.Store in memory. It is safe for concurrent use; its
+// transactions run one after the other.
+type Fake struct {
+	now func() time.Time
+	mem *faketx.DB[state]
+}
+
+type state struct {
+	organizations map[string]tenancy.Organization // by id
+	members       map[string]tenancy.Member       // by id
+}
+
+var _ tenancy.Store = (*Fake)(nil)
+
+// NewFake returns an empty Fake whose clock is now, or the system's if now is
+// nil.
+func NewFake(now func() time.Time) *Fake {
+	if now == nil {
+		now = time.Now
+	}
+	return &Fake{now: now, mem: faketx.New(
+		state{organizations: map[string]tenancy.Organization{}, members: map[string]tenancy.Member{}},
+		func(s state) state {
+			return state{organizations: maps.Clone(s.organizations), members: maps.Clone(s.members)}
+		})}
+}
+
+// SetDown makes every call fail like an unreachable database, or work again.
+func (f *Fake) SetDown(down bool) {
+	if down {
+		f.mem.Fail(problem.ErrUnavailable)
+		return
+	}
+	f.mem.Fail(nil)
+}
+
+// InTx implements tenancy.Store.
+func (f *Fake) InTx(ctx context.Context, fn func(ctx context.Context) error) error {
+	return f.mem.InTx(ctx, fn)
+}
+
+// InTransaction implements tenancy.Store.
+func (f *Fake) InTransaction(ctx context.Context) bool { return f.mem.InTransaction(ctx) }
+
+// Now implements tenancy.Store.
+func (f *Fake) Now() time.Time { return f.now().UTC().Truncate(time.Microsecond) }
+
+// CreateOrganization implements tenancy.Store.
+func (f *Fake) CreateOrganization(ctx context.Context, o tenancy.Organization, owner tenancy.Member) error {
+	return f.mem.Do(ctx, func(s *state) error {
+		for _, other := range s.organizations {
+			if other.Slug == o.Slug {
+				return tenancy.ErrSlugTaken
+			}
+		}
+		o.Metadata = slices.Clone(o.Metadata)
+		s.organizations[o.ID], s.members[owner.ID] = o, owner
+		return nil
+	})
+}
+
+// FirstMembership implements tenancy.Store.
+func (f *Fake) FirstMembership(ctx context.Context, userID string) (first tenancy.Member, err error) {
+	err = f.mem.Do(ctx, func(s *state) error {
+		var own []tenancy.Member
+		for _, m := range s.members {
+			if m.UserID == userID {
+				own = append(own, m)
+			}
+		}
+		if len(own) == 0 {
+			return tenancy.ErrNotFound
+		}
+		first = slices.MinFunc(own, func(a, b tenancy.Member) int {
+			return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+		})
+		return nil
+	})
+	return first, err
+}
+
+// Membership implements tenancy.Store.
+func (f *Fake) Membership(ctx context.Context, organizationID, userID string) (o tenancy.Organization, m tenancy.Member, err error) {
+	err = f.mem.Do(ctx, func(s *state) error {
+		for _, found := range s.members {
+			if found.OrganizationID == organizationID && found.UserID == userID {
+				o, m = s.organizations[organizationID], found
+				return nil
+			}
+		}
+		return tenancy.ErrNotFound
+	})
+	return o, m, err
+}
+
+// HoldOrganization implements tenancy.Store. Transactions run one after the
+// other, so nothing needs to be locked.
+func (f *Fake) HoldOrganization(ctx context.Context, id string) error {
+	if !f.InTransaction(ctx) {
+		return tenancy.ErrNoTransaction
+	}
+	return f.mem.Do(ctx, func(s *state) error {
+		if _, ok := s.organizations[id]; !ok {
+			return tenancy.ErrNotFound
+		}
+		return nil
+	})
+}

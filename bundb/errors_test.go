@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,6 +96,10 @@ func TestClosedPoolAndCancelledContextAreToldApart(t *testing.T) {
 		err = db.InTx(during, func(ctx context.Context) error {
 			assert.NoError(t, add(ctx, db, "a"))
 			cancel()
+			// Wait until database/sql has rolled back behind our back.
+			for !errors.Is(db.Statement("SELECT 1").QueryRow(context.WithoutCancel(ctx)).Err(), sql.ErrTxDone) {
+				runtime.Gosched()
+			}
 			return nil
 		})
 		assert.ErrorIs(t, err, context.Canceled)

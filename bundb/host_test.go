@@ -122,6 +122,32 @@ func TestAfterCommitRunsInOrderAfterTheOutermostCommitOnly(t *testing.T) {
 	})
 }
 
+func TestCallbackKnowsNeitherTransactionNorCancellation(t *testing.T) {
+	each(t, func(t *testing.T, db *bundb.DB) {
+		ctx, cancel := context.WithCancel(t.Context())
+		called := 0
+		check := func(ctx context.Context) {
+			called++
+			assert.NoError(t, ctx.Err())
+			assert.False(t, db.InTransaction(ctx), "the callback's ctx carries a transaction")
+		}
+		assert.NoError(t, db.InTx(ctx, func(ctx context.Context) error {
+			db.AfterCommit(ctx, func(context.Context) { cancel() })
+			db.AfterCommit(ctx, check)
+			// A second transaction joined on top of the first one's ctx.
+			tx, err := db.Bun().DB.BeginTx(bundbtest.Outside(t.Context()), &sql.TxOptions{ReadOnly: true})
+			assert.NoError(t, err)
+			joined, committed := db.WithSQLTx(ctx, tx)
+			db.AfterCommit(joined, check)
+			assert.NoError(t, tx.Commit())
+			committed()
+			return nil
+		}))
+		db.AfterCommit(ctx, check)
+		assert.Equal(t, called, 3)
+	})
+}
+
 func TestPanicInOneCallbackDoesNotSkipTheOthers(t *testing.T) {
 	each(t, func(t *testing.T, db *bundb.DB) {
 		called := 0

@@ -57,6 +57,7 @@ func TestSQLiteTransactionInsideAnotherByMistakeFailsInsteadOfHanging(t *testing
 	assert.NoError(t, db.InTx(outer, func(context.Context) error {
 		err := db.InTx(outer, func(context.Context) error { return nil })
 		assert.ErrorIs(t, err, problem.ErrUnavailable)
+		assert.Contains(t, err.Error(), "wait for the writer")
 		return nil
 	}))
 }
@@ -138,6 +139,29 @@ func contains(all []string, one string) bool {
 		}
 	}
 	return false
+}
+
+// Two processes that read and then write must not both begin as readers: one would
+// fail half-way, whatever it waits.
+func TestSQLiteTransactionsOfTwoProcessesReadAndWriteInTurn(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.SQLite(t, notes()...)
+	assert.NoError(t, add(t.Context(), db, "0"))
+	var wg sync.WaitGroup
+	for _, db := range []*bundb.DB{db, bundbtest.Reopen(t, db)} {
+		wg.Go(func() {
+			for range 25 {
+				assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+					var n int
+					assert.NoError(t, db.Statement("SELECT id FROM tenon_notes").QueryRow(ctx).Scan(&n))
+					_, err := db.Statement("UPDATE tenon_notes SET id = ?").Exec(ctx, strconv.Itoa(n+1))
+					return err
+				}))
+			}
+		})
+	}
+	wg.Wait()
+	assert.Equal(t, ids(t, db), "50")
 }
 
 // Writers in transactions and alone share one file without SQLITE_BUSY.

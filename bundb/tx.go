@@ -114,7 +114,8 @@ func (d *DB) WithBunTx(ctx context.Context, tx bun.Tx) (_ context.Context, commi
 
 // AfterCommit calls fn once the outermost transaction in ctx has committed, in
 // the order of registration, and never where the transaction or the savepoint
-// around the call is undone. Without a transaction it calls fn at once. The ctx
+// around the call is undone, nor where ctx outlived it. Without a transaction it
+// calls fn at once. The ctx
 // that fn gets carries the values of the one that InTx got, but no transaction
 // and no cancellation. It is for waking a worker or dropping a cache entry: if
 // the process dies between commit and call, the call is lost.
@@ -124,9 +125,7 @@ func (d *DB) AfterCommit(ctx context.Context, fn func(ctx context.Context)) {
 		fn(d.detached(ctx))
 		return
 	}
-	if s.alive() {
-		s.addAfter(fn)
-	}
+	s.addAfter(fn)
 }
 
 // RequireTx returns ErrNoTransaction unless ctx carries a transaction of d.

@@ -3,6 +3,7 @@ package tokenbun_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +26,7 @@ func schemas() []bundb.Schema { return []bundb.Schema{tokenbun.Schema()} }
 
 func service(t testing.TB, db *bundb.DB) *token.Service {
 	t.Helper()
-	return assert.Must(token.New(tokenbun.New(db), token.Config{Peppers: tokentest.NewPeppers()}))(t)
+	return assert.Must(token.New(tokenbun.New(db), token.Config{Peppers: tokentest.NewPeppers(), Logger: slog.New(slog.DiscardHandler)}))(t)
 }
 
 func issue(ctx context.Context, t testing.TB, s *token.Service, subject string) (token.OneTime, string) {
@@ -136,6 +137,40 @@ func TestR1_AConsumerStalledAcrossARevocationLoses(t *testing.T) {
 		stalled.Release()
 		assert.ErrorIs(t, <-done, token.ErrInvalid)
 	})
+}
+
+func TestTwoSiblingsConsumedAtOnceDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.Postgres(t, schemas()...)
+	s, second := service(t, db), bundbtest.Reopen(t, db)
+	_, first := issue(t.Context(), t, s, "u1")
+	_, sibling := issue(t.Context(), t, s, "u1")
+	stalled := bundbtest.FaultsOf(db).StallOn("DELETE", 1)
+	won, lost := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := s.Consume(bundbtest.Flow(t.Context()), verifyEmail, sibling)
+		won <- err
+	}()
+	stalled.Wait(t) // consumed, and about to drop the other
+	pid := make(chan int, 1)
+	go func() {
+		lost <- second.InTx(bundbtest.Flow(t.Context()), func(ctx context.Context) error {
+			var id int
+			if err := second.Raw(ctx).QueryRowContext(ctx, "SELECT pg_backend_pid()").Scan(&id); err != nil {
+				return err
+			}
+			pid <- id
+			_, err := service(t, second).Consume(ctx, verifyEmail, first)
+			return err
+		})
+	}()
+	for id, waiting := <-pid, false; !waiting; {
+		assert.NoError(t, db.Statement("SELECT wait_event_type IS NOT DISTINCT FROM 'Lock' FROM pg_stat_activity WHERE pid = ?").
+			QueryRow(t.Context(), id).Scan(&waiting))
+	}
+	stalled.Release()
+	assert.NoError(t, <-won)
+	assert.ErrorIs(t, <-lost, token.ErrInvalid)
 }
 
 func TestIssueAndConsumeAreAtomic(t *testing.T) {

@@ -23,7 +23,10 @@ type Env struct {
 // one subtest per sentence. Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{addClauses(), findClauses(), consumeClauses(), chargeClauses(), dropClauses(), pruneClauses(), txClauses(), raceClauses()} {
+	for _, group := range [][]clause{
+		addClauses(), findClauses(), consumeClauses(), chargeClauses(), dropClauses(), pruneClauses(),
+		faultClauses(), txClauses(), nestedClauses(), raceClauses(),
+	} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -122,7 +122,7 @@ func (c *SMTPConfig) validate(host string) error {
 	case c.TLS == NoTLS && c.Username != "":
 		return errors.New("a password is never sent without TLS")
 	case (c.Username == "") != c.Password.IsZero():
-		return errors.New("Username and Password go together") //nolint:staticcheck // names of fields
+		return errors.New("a user name needs a password and the other way round")
 	case !oneLine(c.Username) || !oneLine(c.Password.Reveal()) || !oneLine(c.LocalName) || strings.ContainsAny(c.LocalName, " \t"):
 		return errors.New("a name or the password is not one line of text")
 	case c.DialTimeout < 0 || c.CommandTimeout < 0 || c.Timeout < 0 || c.MaxSize < 0:

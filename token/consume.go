@@ -72,9 +72,13 @@ func (s *Service) Consume(ctx context.Context, purpose Purpose, raw string) (One
 
 // Charge spends one of limit attempts that t allows before the caller checks a
 // guess that rides on it, and answers ErrTooManyAttempts when none is left or
-// the token is dead. Call it outside any transaction that may roll back, or the
-// guess is free (R8).
+// the token is dead. Inside a transaction it answers ErrInTransaction before any
+// I/O, if the Store has a method InTransaction to ask, as tokenbun's has: a
+// rollback would make the guess free (R8).
 func (s *Service) Charge(ctx context.Context, t OneTime, limit int) error {
+	if in, ok := s.store.(interface{ InTransaction(context.Context) bool }); ok && in.InTransaction(ctx) {
+		return ErrInTransaction
+	}
 	ok, err := s.store.ChargeToken(ctx, t.Purpose, t.ID, limit, s.now())
 	if err != nil {
 		return fmt.Errorf("token: charge: %w", err)

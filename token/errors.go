@@ -27,6 +27,10 @@ var (
 	// ErrTooManyAttempts says that the attempts of a one-time token are used up.
 	ErrTooManyAttempts = problem.New(problem.RateLimited, "TOO_MANY_ATTEMPTS", "Too many attempts. Ask for a new link or code.")
 
+	// ErrInTransaction says that Charge was called inside a transaction, whose
+	// rollback would make the guess free.
+	ErrInTransaction = problem.New(problem.Internal, "IN_TRANSACTION", "The call cannot be part of a transaction.")
+
 	// ErrSecretAsValue is what database/sql gets instead of a Secret.
 	ErrSecretAsValue = errors.New("token: a secret is not a database value")
 )

@@ -292,6 +292,17 @@ func TestChargeSpendsAttemptsUpToTheLimit(t *testing.T) {
 	assert.Equal(t, got.Attempts, 5)
 }
 
+func TestR8_ChargeRefusesToRunInsideATransaction(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	one, _ := k.issue(t, verifyEmail, "u1")
+	assert.NoError(t, k.store.InTx(t.Context(), func(ctx context.Context) error {
+		assert.ErrorIs(t, k.Charge(ctx, one, 5), token.ErrInTransaction)
+		return nil
+	}))
+	assert.Equal(t, k.store.Rows()[0].Attempts, 0)
+}
+
 func TestIssueRefusesBadParameters(t *testing.T) {
 	t.Parallel()
 	good := token.IssueParams{Purpose: verifyEmail, Subject: "u1", TTL: time.Hour}

@@ -37,6 +37,9 @@ func (f *Fake) InTx(ctx context.Context, fn func(ctx context.Context) error) err
 	return f.db.InTx(ctx, fn)
 }
 
+// InTransaction reports whether ctx carries a transaction.
+func (f *Fake) InTransaction(ctx context.Context) bool { return f.db.InTransaction(ctx) }
+
 // change runs fn on the rows of the transaction in ctx, or of one of its own.
 func (f *Fake) change(ctx context.Context, fn func(rows rows) error) error {
 	return f.db.Do(ctx, func(state *rows) error { return fn(*state) })

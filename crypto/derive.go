@@ -9,17 +9,17 @@ import (
 
 // The labels of every derivation. They are frozen with the format: see docs/envelope.md. No label is a prefix of another.
 const (
-	labelMessage  = "tenon/envelope/v1/"    // ‖ salt → message key ‖ commitment
-	labelField    = "tenon/field/v1/"       // ‖ purpose, first part of the authenticated place
-	labelSubkey   = "tenon/subkey/v1/"      // ‖ parts(purpose, label) → subkey
-	labelCheck    = "tenon/key-check/v1"    // → check value of a data key
-	labelState    = "tenon/key-state/v1"    // → key of the state MAC, and first part of what it covers
-	labelIndex    = "tenon/blind-index/v1"  // first part of what a blind index covers
-	labelWrap     = "tenon/local-kms/wrap"  // → wrapping key of a local KMS, and first part of its AAD
-	labelKEKCheck = "tenon/local-kms/check" // → check value of a local key
-	labelKEKID    = "tenon/local-kms/id"    // → public fingerprint of a local key
-	labelContext  = "tenon/kms-context/v1"  // first part of an encoded KMS context
-	purposeOfDEK  = "tenon/data-key/v1"     // value of the context entry "use"
+	labelMessage  = "tenon/envelope/v1/"       // ‖ salt → message key ‖ commitment
+	labelField    = "tenon/field/v1/"          // ‖ purpose, first part of the authenticated place
+	labelSubkey   = "tenon/subkey/v1/"         // ‖ parts(purpose, label) → subkey
+	labelCheck    = "tenon/key-check/v1"       // → check value of a data key
+	labelState    = "tenon/key-state/v1"       // → key of the state MAC, and first part of what it covers
+	labelIndex    = "tenon/blind-index/v1"     // first part of what a blind index covers
+	labelWrap     = "tenon/local-kms/v1/wrap"  // → wrapping key of a local KMS, and first part of its AAD
+	labelKEKCheck = "tenon/local-kms/v1/check" // → check value of a local key
+	labelKEKID    = "tenon/local-kms/v1/id"    // → public fingerprint of a local key
+	labelContext  = "tenon/kms-context/v1"     // first part of an encoded KMS context
+	purposeOfDEK  = "tenon/data-key/v1"        // value of the context entry "use"
 )
 
 const (

@@ -18,7 +18,13 @@ type KMS struct {
 	versions []map[string]wrapping // by wrapped bytes
 	err      error
 	calls    int
-	stall    chan struct{}
+	stall    *stall
+}
+
+// stall holds callers back. entered is closed when the first one is inside.
+type stall struct {
+	entered, released chan struct{}
+	once              sync.Once
 }
 
 type wrapping struct {
@@ -38,16 +44,17 @@ func (k *KMS) Fail(err error) {
 	k.err = err
 }
 
-// Stall makes every call wait until its ctx ends or release is called.
-func (k *KMS) Stall() (release func()) {
+// Stall makes every call wait until its ctx ends or release is called. The channel is closed when the first is waiting.
+func (k *KMS) Stall() (entered <-chan struct{}, release func()) {
+	s := &stall{entered: make(chan struct{}), released: make(chan struct{})}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.stall = make(chan struct{})
-	return func() {
+	k.stall = s
+	return s.entered, func() {
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		close(k.stall)
 		k.stall = nil
+		close(s.released)
 	}
 }
 
@@ -121,10 +128,11 @@ func (k *KMS) Rewrap(ctx context.Context, w crypto.Wrapped, context map[string]s
 func (k *KMS) enter(ctx context.Context) error {
 	k.mu.Lock()
 	k.calls++
-	if stall := k.stall; stall != nil {
+	if s := k.stall; s != nil {
 		k.mu.Unlock()
+		s.once.Do(func() { close(s.entered) })
 		select {
-		case <-stall:
+		case <-s.released:
 		case <-ctx.Done():
 			return fmt.Errorf("%w: %w", crypto.ErrKMSUnavailable, ctx.Err())
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -85,6 +86,20 @@ UPDATE tenon_sessions SET verifier = (SELECT verifier FROM tenon_sessions WHERE 
 		assert.NoError(t, err)
 		_, err = w.Lookup(t.Context(), a.Token.Reveal())
 		assert.ErrorIs(t, err, session.ErrNoSession)
+	})
+}
+
+func TestRevokeChecksTheShapeBeforeTheDatabase(t *testing.T) {
+	t.Parallel()
+	bundbtest.Each(t, schemas(), func(t *testing.T, db *bundb.DB) {
+		w := newWorld(t, db)
+		for _, id := range []string{"", "x", "\x00", "'", uuid.NewString() + "\x00", strings.Repeat("0", 1<<20)} {
+			n := bundbtest.FaultsOf(db).Count(func() {
+				assert.ErrorIs(t, w.Revoke(t.Context(), w.user, id), session.ErrSessionNotFound)
+			})
+			assert.Equal(t, n, 0)
+		}
+		assert.ErrorIs(t, w.Revoke(t.Context(), w.user, uuid.NewString()), session.ErrSessionNotFound)
 	})
 }
 

@@ -86,10 +86,13 @@ func endStale(t *testing.T, w *world) {
 	w.end(t, session.Ending{UserID: u.ID, ID: revoked.ID})
 	u.SecurityVersion = 3
 	assert.NoError(t, w.PutUser(t.Context(), u))
-	assert.Len(t, w.end(t, session.Ending{UserID: u.ID, KeepID: revoked.ID, KeepVersion: 2}), 1)
-	assert.Len(t, w.end(t, session.Ending{UserID: u.ID, KeepID: stale.ID, KeepVersion: 3}), 0)
+	assert.Equal(t, w.end(t, session.Ending{UserID: u.ID, KeepID: stale.ID, KeepVersion: 3}), []string{stale.ID})
 	w.dead(t, stale)
+	u.SecurityVersion = 2
+	assert.NoError(t, w.PutUser(t.Context(), u))
+	assert.Len(t, w.end(t, session.Ending{UserID: u.ID, KeepID: revoked.ID, KeepVersion: 2}), 0)
 	w.dead(t, revoked)
+	w.dead(t, stale)
 }
 
 func endRace(t *testing.T, w *world) {

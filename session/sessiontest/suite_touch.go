@@ -35,7 +35,7 @@ func touchClauses() []clause {
 			untouched(t, w, r, touchAt(r, r.EndsAt, 10*time.Minute))
 		}},
 		{"touch never moves the idle end past the absolute end", func(t *testing.T, w *world) {
-			r := w.create(t, w.user(t), func(r *session.Record) { r.IdleEndsAt = r.EndsAt })
+			r := w.create(t, w.user(t), func(r *session.Record) { r.IdleEndsAt = r.EndsAt.Add(-time.Second) })
 			at := r.EndsAt.Add(-time.Minute)
 			assert.NoError(t, w.Store.TouchSession(t.Context(), touchAt(r, at, 24*time.Hour)))
 			got := w.find(t, r).Session

@@ -31,7 +31,10 @@ func (k *Keyring) Init(ctx context.Context) error {
 			return nil
 		}
 		err = k.create(ctx, missing...)
-		if err != nil && !errors.Is(err, ErrActiveKeyExists) {
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrActiveKeyExists) {
 			return fmt.Errorf("crypto: init: %w", err)
 		}
 	}

@@ -38,11 +38,11 @@ func (k *Keyring) RotateDEK(ctx context.Context, purpose, tenant string) (kid st
 	if err == nil {
 		err = k.store.ChangeStates(ctx, retire, activate)
 	}
+	k.forget(old.ID, next.ID) // after an error too: a commit may have been done and its answer lost
 	if err != nil {
 		discard := StateChange{ID: next.ID, From: StatePending, To: StateDestroyed, At: k.now()}
 		return "", fmt.Errorf("crypto: rotate: %w", errors.Join(err, k.store.ChangeStates(ctx, discard)))
 	}
-	k.forget(old.ID, next.ID)
 	k.cfg.Logger.InfoContext(ctx, "crypto: key rotated", slog.String("purpose", purpose),
 		slog.String("old", old.ID), slog.String("new", next.ID))
 	return next.ID, nil

@@ -57,7 +57,7 @@ func (a *App) wireHandler() error {
 	if err != nil {
 		return err
 	}
-	a.handler = a.Middleware(http.StripPrefix(a.cfg.MountPath, served))
+	a.handler = a.identify(http.StripPrefix(a.cfg.MountPath, served))
 	return a.protect()
 }
 
@@ -92,18 +92,27 @@ func (a *App) protect() error {
 // kept: mux.Handle("/api/auth/", app.Handler()).
 func (a *App) Handler() http.Handler { return a.handler }
 
-// Middleware gives a request its id, finds the client's address, and puts the
-// principal of a live session into the context; see principal.FromContext.
-// Requests without one pass.
-func (a *App) Middleware(next http.Handler) http.Handler {
-	return client.Middleware(a.cfg.ProxyHops)(a.sessionHTTP.Middleware(next))
+// identify gives a request its id, finds the client's address, and looks up the
+// session of its cookie.
+func (a *App) identify(next http.Handler) http.Handler {
+	identified := client.Middleware(a.cfg.ProxyHops)(a.sessionHTTP.Middleware(next))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		identified.ServeHTTP(w, r.WithContext(problem.NewLoggerContext(r.Context(), a.cfg.Logger)))
+	})
 }
 
-// RequireUser lets signed-in users through and answers everybody else with 401,
-// or with 503 while the database can't tell. It includes Middleware, and refuses
-// requests that change something when another site's page sent them.
+// Middleware is for the host's own routes: it gives a request its id and puts
+// the principal of a live session into the context; see principal.FromContext.
+// Requests without one pass. A request that changes something is refused if a
+// page of another site sent it.
+func (a *App) Middleware(next http.Handler) http.Handler {
+	return a.identify(a.origins.Handler(next))
+}
+
+// RequireUser is Middleware that lets signed-in users through and answers
+// everybody else with 401, or with 503 while the database can't tell.
 func (a *App) RequireUser(next http.Handler) http.Handler {
-	return a.Middleware(a.origins.Handler(a.sessionHTTP.RequireUser(next)))
+	return a.Middleware(a.sessionHTTP.RequireUser(next))
 }
 
 // Client describes who sent r, for calls of App.Auth from the host's own pages.

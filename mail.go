@@ -11,6 +11,7 @@ func (a *App) wireMail() (err error) {
 	}
 	a.queue, err = mail.NewQueue(a.cfg.Mailer, mail.QueueConfig{
 		AfterCommit: a.DB.AfterCommit,
+		Now:         a.DB.Now,
 		Logger:      a.cfg.Logger,
 	})
 	return err

@@ -17,6 +17,9 @@ const maintainEvery = time.Hour
 // is sent. Run it beside the server, in one process or in many.
 func (a *App) Run(ctx context.Context) error {
 	if err := a.Keys.Init(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("tenon: run: %w", err)
 	}
 	group, ctx := errgroup.WithContext(ctx)

@@ -47,8 +47,10 @@ type inContext struct{ slog.Handler }
 func (h inContext) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(callerContext(ctx), r)
 }
+
 func (h inContext) WithAttrs(a []slog.Attr) slog.Handler { return inContext{h.Handler.WithAttrs(a)} }
-func (h inContext) WithGroup(n string) slog.Handler      { return inContext{h.Handler.WithGroup(n)} }
+
+func (h inContext) WithGroup(n string) slog.Handler { return inContext{h.Handler.WithGroup(n)} }
 
 func TestLogHandlerKeepsIDsAtTheTopLevel(t *testing.T) {
 	t.Parallel()

@@ -108,18 +108,18 @@ func wholeSeconds(d time.Duration) int64 {
 
 // report logs what the operator must know and the client must not.
 func report(r *http.Request, e *Error, err error) {
-	level, text := slog.LevelError, "request failed"
+	level := slog.LevelError
 	switch {
 	case errors.Is(err, context.Canceled):
-		level, text = slog.LevelDebug, "request abandoned"
+		level = slog.LevelDebug // the client is gone
 	case e.Kind == Unavailable:
 		level = slog.LevelWarn
 	case e.code() != internalCode && e.Err == nil:
 		return
 	case e.code() != internalCode:
-		level, text = slog.LevelDebug, "request refused"
+		level = slog.LevelDebug
 	}
-	logger(r.Context()).LogAttrs(r.Context(), level, text,
+	logger(r.Context()).LogAttrs(r.Context(), level, "request failed",
 		slog.String("method", r.Method), slog.String("route", r.Pattern),
 		slog.String("code", e.code()), slog.String("error", fmt.Sprint(err)))
 }

@@ -134,7 +134,11 @@ type view struct {
 func (l *Layout) Write(w http.ResponseWriter, r *http.Request, status int, card Card) {
 	card.Lang = cmp.Or(card.Lang, l.cfg.Lang)
 	var buf bytes.Buffer
-	err := l.tmpl.Execute(&buf, view{card, l.cfg.ProductName, route.NonceField, template.CSS(style)})
+	v := view{
+		Card: card, ProductName: l.cfg.ProductName, NonceField: route.NonceField,
+		Style: template.CSS(style), //nolint:gosec // the embedded stylesheet, not input
+	}
+	err := l.tmpl.Execute(&buf, v)
 	if err != nil {
 		problem.Write(w, r, fmt.Errorf("page: render %q: %w", card.Title, err))
 		return

@@ -45,10 +45,19 @@ func TestR23_JSONTakesJSONOnly(t *testing.T) {
 	}{
 		{jsonType, `{"token":"t"}`, 200},
 		{"Application/JSON; charset=UTF-8", `{"token":"t"}`, 200},
-		{jsonType, ``, 200}, {"", ``, 200}, {jsonType, `{}`, 200}, {jsonType, " \n", 200},
-		{"", `{"token":"t"}`, 415}, {"text/plain", `{"token":"t"}`, 415}, {formType, `token=t`, 415}, {"text/plain", ``, 415},
-		{"application/json; charset=utf-16", `{}`, 415}, {"application/problem+json", `{}`, 415}, {"multipart/form-data; boundary=x", `{}`, 415},
-		{"application/json, text/plain", `{}`, 415}, {";", `{}`, 415},
+		{jsonType, ``, 200},
+		{"", ``, 200},
+		{jsonType, `{}`, 200},
+		{jsonType, " \n", 200},
+		{"", `{"token":"t"}`, 415},
+		{"text/plain", `{"token":"t"}`, 415},
+		{formType, `token=t`, 415},
+		{"text/plain", ``, 415},
+		{"application/json; charset=utf-16", `{}`, 415},
+		{"application/problem+json", `{}`, 415},
+		{"multipart/form-data; boundary=x", `{}`, 415},
+		{"application/json, text/plain", `{}`, 415},
+		{";", `{}`, 415},
 	} {
 		headers := []string{"Content-Type", c.media}
 		if c.media == "" {

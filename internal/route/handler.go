@@ -150,7 +150,7 @@ func recovered(w *tracker, r *http.Request) {
 	if v == nil {
 		return
 	}
-	if v == http.ErrAbortHandler {
+	if v == http.ErrAbortHandler { //nolint:errorlint // net/http compares what it recovers, and so do we
 		panic(v)
 	}
 	started := w.started

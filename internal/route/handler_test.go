@@ -251,7 +251,9 @@ func TestTableReportsItsMistakesTogether(t *testing.T) {
 	t.Parallel()
 	good := entry("GET", "/good")
 	table := route.Table{
-		good, good, {Method: "TRACE", Path: "no-slash"}, entry("GET", "/a/{x}/c"), entry("GET", "/{y}/b/c"),
+		good, good,
+		{Method: "TRACE", Path: "no-slash"},
+		entry("GET", "/a/{x}/c"), entry("GET", "/{y}/b/c"),
 		entry("GET", "/x/{rest...}/y"), entry("GET", "/a/../b"), entry("GET", "/"), entry("GET", "/a b"), entry("GET", "/{}"),
 		entry("POST", "/guard", func(r *route.Route) { r.Guard = route.Form | route.Upload }),
 		entry("POST", "/access", func(r *route.Route) { r.Access = route.FirstCustom }),

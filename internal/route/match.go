@@ -31,8 +31,10 @@ type segment struct {
 	rest    bool // takes everything that follows
 }
 
-var literalSegment = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
-var wildSegment = regexp.MustCompile(`^\{([A-Za-z][A-Za-z0-9]*)(\.\.\.)?\}$`)
+var (
+	literalSegment = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
+	wildSegment    = regexp.MustCompile(`^\{([A-Za-z][A-Za-z0-9]*)(\.\.\.)?\}$`)
+)
 
 // matcher finds resources by the path as it was sent. It does what
 // http.ServeMux does, without cleaning, redirects and plain-text answers.

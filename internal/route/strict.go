@@ -99,14 +99,13 @@ func duplicate(path string) problem.FieldError {
 // is valid JSON: a backslash occurs in strings only.
 func hasLoneSurrogate(body []byte) bool {
 	for i := bytes.IndexByte(body, '\\'); i >= 0 && i < len(body); {
-		high := escapedUnit(body[i:])
-		switch {
-		case high>>10 == 0xD800>>10: // a high half needs a low one
+		switch escapedUnit(body[i:]) >> 10 {
+		case 0xD800 >> 10: // a high half needs a low one
 			if low := escapedUnit(body[i+6:]); low>>10 != 0xDC00>>10 {
 				return true
 			}
 			i += 12
-		case high>>10 == 0xDC00>>10:
+		case 0xDC00 >> 10:
 			return true
 		default:
 			i += 2

@@ -98,13 +98,15 @@ func TestSQLiteStatementThatWasCancelledInTimeSparesTheTransaction(t *testing.T)
 
 func TestSQLiteSettingsReachEveryConnection(t *testing.T) {
 	t.Parallel()
-	db := bundbtest.SQLite(t)
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"), bundb.Config{})
+	assert.NoError(t, err)
+	defer db.Close()
 	for range 3 {
 		conn, err := db.Bun().DB.Conn(t.Context())
 		assert.NoError(t, err)
 		defer conn.Close()
 		for pragma, want := range map[string]string{
-			"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "10000", "synchronous": "1",
+			"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "10000", "synchronous": "2",
 		} {
 			var got string
 			assert.NoError(t, conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got))

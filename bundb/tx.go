@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"sync"
 
 	"github.com/tenon-go/tenon/problem"
 	"github.com/uptrace/bun"
@@ -98,12 +97,9 @@ func (s *scope) commit(ctx context.Context) error {
 // does nothing.
 func (d *DB) WithSQLTx(ctx context.Context, tx *sql.Tx) (_ context.Context, committed func()) {
 	s := newScope(d, tx, &root{})
-	var once sync.Once
 	return d.withScope(ctx, s), func() {
-		once.Do(func() {
-			s.ended.Store(true)
-			runAll(d.detached(ctx), s.takeAfter())
-		})
+		s.ended.Store(true)
+		runAll(d.detached(ctx), s.takeAfter())
 	}
 }
 

@@ -4,8 +4,9 @@
 //	db, err := sqlite.Open(ctx, "app.db", bundb.Config{})
 //
 // Open switches on the write-ahead log (readers do not wait for the writer),
-// foreign keys, a busy timeout of ten seconds and transactions that begin as
-// writers. The settings are part of the data source name, because a PRAGMA would
+// foreign keys, a busy timeout of ten seconds, a sync to disk with every commit
+// (what a user was told is done survives a power cut) and transactions that begin
+// as writers. The settings are part of the data source name, because a PRAGMA would
 // reach one connection of the pool only. A host that opens the pool itself takes
 // [DSN] for sql.Open("sqlite", ...) and gives the pool to [New].
 package sqlite
@@ -72,7 +73,7 @@ func New(sqldb *sql.DB, cfg bundb.Config) (*bundb.DB, error) {
 // DSN returns the data source name with the settings that the library relies on.
 func DSN(path string) string {
 	settings := url.Values{
-		"_pragma":      {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)"},
+		"_pragma":      {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)"},
 		"_txlock":      {"immediate"},
 		"_time_format": {"sqlite"},
 		"_timezone":    {"UTC"},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -141,7 +142,8 @@ func (d *decoder) values(values url.Values, v reflect.Value) error {
 		return fmt.Errorf("route: %w", err)
 	}
 	members := map[string]json.RawMessage{}
-	for name, texts := range values {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		texts := values[name]
 		if !utf8.ValidString(name) || slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) }) {
 			d.fail(join("", name), "INVALID_ENCODING", "is not valid UTF-8; encode it as UTF-8")
 			continue

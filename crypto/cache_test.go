@@ -120,6 +120,20 @@ func TestARefusalIsNoOutage(t *testing.T) {
 	assert.ErrorIs(t, err, crypto.ErrKMSUnavailable) // the refused key is no longer there to serve
 }
 
+// TestUnknownFailuresOfAKMS: a deadline is an outage whoever set it; what an adapter cannot name fails closed.
+func TestUnknownFailuresOfAKMS(t *testing.T) {
+	t.Parallel()
+	for failure, want := range map[error]error{
+		context.DeadlineExceeded: crypto.ErrKMSUnavailable, errors.New("what is this"): crypto.ErrKeyringMissing,
+	} {
+		b := newBench(t, crypto.Config{})
+		b.kms.Fail(failure)
+		_, err := b.Seal(t.Context(), secrets.Field("row", ""), nil)
+		assert.ErrorIs(t, err, want)
+		assert.ErrorIs(t, err, failure)
+	}
+}
+
 func TestFailuresAreRememberedShortly(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, crypto.Config{})

@@ -54,9 +54,10 @@ type Config struct {
 	DestroyGrace time.Duration
 	// Now is the clock. Defaults to time.Now; hosts pass the clock of their database (R32).
 	Now func() time.Time
-	// Rand makes data keys, key ids and salts. Defaults to crypto/rand.Reader. Nonces always come from the system.
+	// Rand makes data keys, key ids and salts; it is safe for concurrent use. Defaults to crypto/rand.Reader. Nonces
+	// always come from the system.
 	Rand io.Reader
-	// Logger gets one line for each change of keys and each outage survived. Defaults to discarding.
+	// Logger gets one line for each change of keys and each outage survived. Defaults to slog.Default().
 	Logger *slog.Logger
 }
 
@@ -101,7 +102,7 @@ func (c Config) withDefaults(store Store) Config {
 		c.Rand = rand.Reader
 	}
 	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+		c.Logger = slog.Default()
 	}
 	return c
 }

@@ -55,8 +55,8 @@
 // # Security notes
 //
 // The length of a plaintext, the key id and the equality of blind indexes are visible. Values are never compressed. The
-// state of a key is authenticated under the key itself: who can write to the database cannot make a retired key active
-// again, unless he puts back an older copy of the row, which is a restore. Nor can the age of a whole row be told: an
+// state of a key is authenticated under the key itself: those who can write to the database cannot make a retired key active
+// again, unless they put back an older copy of the row, which is a restore. Nor can the age of a whole row be told: an
 // older envelope of the same field, put back, opens. Where that matters, seal a version along or compare one outside.
 // Destroyed keys live on in backups until those or the key-encryption key are gone, and in other processes for
 // CacheConfig.MaxAge. Keys are zeroed when they leave the cache; the runtime may hold copies that cannot be reached.

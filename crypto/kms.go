@@ -3,6 +3,7 @@ package crypto
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,7 +71,7 @@ func sortKMSError(ctx, limited context.Context, op string, err error) error {
 		return fmt.Errorf("crypto: %s: %w", op, ctx.Err())
 	case isUnavailable(err):
 		return fmt.Errorf("crypto: %s: %w", op, err)
-	case limited.Err() != nil:
+	case limited.Err() != nil, errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("crypto: %s: %w: %w", op, ErrKMSUnavailable, err)
 	}
 	return fmt.Errorf("crypto: %s: %w: %w", op, ErrKMSRefused, err)

@@ -2,6 +2,7 @@ package crypto
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -39,8 +40,8 @@ type KeyStatus struct {
 	RotationDue string
 }
 
-// Status returns the rows of the key table, oldest first among equal ids' order of the store, without key material. Its
-// states are as stored; Check authenticates them.
+// Status returns the rows of the key table in order of their ids, without key material. States are as stored; Check
+// authenticates them.
 func (k *Keyring) Status(ctx context.Context) ([]KeyStatus, error) {
 	var out []KeyStatus
 	unsaved := k.cache.pendingSeals(false)
@@ -87,7 +88,7 @@ func (k *Keyring) Maintain(ctx context.Context) error {
 		}
 	}
 	for _, id := range k.cache.sweep(k.now(), k.cfg.Cache) {
-		if err := k.renew(ctx, id); err != nil {
+		if err := k.renew(ctx, id); err != nil && !errors.Is(err, ErrUnknownKey) { // destroyed elsewhere
 			return fmt.Errorf("crypto: maintain: %w", err)
 		}
 	}

@@ -54,6 +54,8 @@ type StateChange struct {
 // SealedStore reaches the sealed columns of the database, for Reencrypt, Verify and the counts. It is the only place
 // where this package touches tables it does not own. Rows whose sealed column is NULL do not exist for it. Like Store,
 // its methods join a transaction in ctx and are safe for concurrent use; cryptotest.TestSealedStore checks it.
+//
+// Where a table is large, an index on the key id makes lists and counts quick: on (substr(column, 3, 8), id).
 type SealedStore interface {
 	// ListSealed returns up to Limit rows in order of their id, after After, without those sealed by NotKID.
 	ListSealed(ctx context.Context, column SealedColumn, query SealedQuery) ([]SealedRow, error)

@@ -6,6 +6,7 @@
 package cryptotest
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/tenon-go/tenon/crypto"
@@ -19,11 +20,15 @@ func NewKeyring(t testing.TB) *crypto.Keyring {
 	return keyring
 }
 
-// NewKeyringWith is NewKeyring with a Config, whose KMS it supplies. It returns the store and KMS too.
+// NewKeyringWith is NewKeyring with a Config, whose KMS it supplies; the Logger defaults to discarding. It returns the
+// store and KMS too.
 func NewKeyringWith(t testing.TB, cfg crypto.Config) (*crypto.Keyring, *Fake, *KMS) {
 	t.Helper()
 	store, kms := NewFake(), NewKMS("memory:test")
 	cfg.KMS = kms
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	keyring, err := crypto.New(store, cfg)
 	if err != nil {
 		t.Fatalf("cryptotest: new keyring: %v", err)

@@ -120,7 +120,7 @@ func TestR5_AnotherBrowserNeedsProof(t *testing.T) {
 	}{
 		"nothing":             {auth.VerifyEmailParams{}, auth.ErrSignUpProofRequired, ""},
 		"a stranger's cookie": {auth.VerifyEmailParams{Browser: "tnn_brw_x"}, auth.ErrSignUpProofRequired, ""},
-		"wrong password":      {auth.VerifyEmailParams{Password: "not this one"}, auth.ErrInvalidCredentials, ""},
+		"wrong password":      {auth.VerifyEmailParams{Password: "not this one"}, auth.ErrWrongSignUpPassword, ""},
 		"sign-up password":    {auth.VerifyEmailParams{Password: adaPassword}, nil, adaPassword},
 		"new password":        {auth.VerifyEmailParams{NewPassword: "another horse"}, nil, "another horse"},
 		"short new password":  {auth.VerifyEmailParams{NewPassword: "short"}, password.ErrTooShort, ""},
@@ -166,7 +166,7 @@ func TestR5_FiveTriesAtTheSignUpPassword(t *testing.T) {
 	link := w.link(t)
 	for i := range 8 {
 		_, err := w.VerifyEmail(t.Context(), auth.VerifyEmailParams{Token: link, Password: "not this one"})
-		want := auth.ErrInvalidCredentials
+		want := auth.ErrWrongSignUpPassword
 		if i >= 5 {
 			want = auth.ErrTooManyAttempts
 		}

@@ -30,6 +30,10 @@ var (
 	// than the one that signed up, and needs the password or a new one (rule R5).
 	ErrSignUpProofRequired = problem.New(problem.PermissionDenied, "SIGN_UP_PROOF_REQUIRED",
 		"The link was opened in another browser. Send the password you chose at sign-up, or a new one.")
+	// ErrWrongSignUpPassword means that a link was opened in another browser, with
+	// another password than the one of the sign-up.
+	ErrWrongSignUpPassword = problem.New(problem.Unauthenticated, "INVALID_PASSWORD",
+		"That is not the password that was chosen at sign-up.")
 	// ErrNotAdmitted means that between proof and session the account changed,
 	// or that it may not sign in (rule R1).
 	ErrNotAdmitted = problem.New(problem.Unauthenticated, "INVALID_EMAIL_OR_PASSWORD",

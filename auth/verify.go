@@ -56,9 +56,9 @@ func (s *Service) WaitingSignUp(ctx context.Context, raw, browser string) (signU
 //
 // It joins the transaction of ctx, except with Password set: that is a guess,
 // and answers ErrInTransaction. Errors: token.ErrInvalid for every link that
-// does not or no longer work, ErrSignUpProofRequired, ErrInvalidCredentials for
-// a wrong Password, ErrTooManyAttempts, ErrInvalidName, those of
-// password.Prepare, password.ErrOverloaded.
+// does not or no longer work, ErrSignUpProofRequired, ErrWrongSignUpPassword,
+// ErrTooManyAttempts, ErrInvalidName, those of password.Prepare,
+// password.ErrOverloaded.
 func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, error) {
 	signUp, sameBrowser, err := s.WaitingSignUp(ctx, p.Token, p.Browser)
 	if err != nil {
@@ -150,7 +150,7 @@ func (s *Service) replaceSignUp(ctx context.Context, user *User, p VerifyEmailPa
 func (s *Service) proveByPassword(ctx context.Context, signUp SignUp, typed string) ([]byte, error) {
 	prepared, err := password.Normalize(typed)
 	if err != nil {
-		return nil, ErrInvalidCredentials
+		return nil, ErrWrongSignUpPassword
 	}
 	key, err := s.charge(ctx, factorSignUpProof, signUp.ID, signUpProofPace())
 	if err != nil {
@@ -165,7 +165,7 @@ func (s *Service) proveByPassword(ctx context.Context, signUp SignUp, typed stri
 		return nil, fmt.Errorf("auth: verify a password: %w", err)
 	}
 	if !match {
-		return nil, ErrInvalidCredentials
+		return nil, ErrWrongSignUpPassword
 	}
 	if err := s.store.Refund(ctx, key); err != nil {
 		return nil, fmt.Errorf("auth: refund a guess: %w", err)

@@ -37,23 +37,47 @@ func firstMark(userAgent string, marks []mark) string {
 // browserMarks is ordered: most browsers claim to be those below them, too.
 func browserMarks() []mark {
 	return []mark{
-		{"Edg/", "Edge"}, {"EdgA/", "Edge"}, {"EdgiOS/", "Edge"},
-		{"OPR/", "Opera"}, {"OPT/", "Opera"}, {"Vivaldi/", "Vivaldi"}, {"YaBrowser/", "Yandex Browser"},
-		{"SamsungBrowser/", "Samsung Internet"}, {"DuckDuckGo/", "DuckDuckGo"}, {"Ddg/", "DuckDuckGo"},
-		{"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
-		{"Chrome/", "Chrome"}, {"CriOS/", "Chrome"}, {"Chromium/", "Chromium"},
+		{"Edg/", "Edge"},
+		{"EdgA/", "Edge"},
+		{"EdgiOS/", "Edge"},
+		{"OPR/", "Opera"},
+		{"OPT/", "Opera"},
+		{"Vivaldi/", "Vivaldi"},
+		{"YaBrowser/", "Yandex Browser"},
+		{"SamsungBrowser/", "Samsung Internet"},
+		{"DuckDuckGo/", "DuckDuckGo"},
+		{"Ddg/", "DuckDuckGo"},
+		{"Firefox/", "Firefox"},
+		{"FxiOS/", "Firefox"},
+		{"Chrome/", "Chrome"},
+		{"CriOS/", "Chrome"},
+		{"Chromium/", "Chromium"},
 		{"Safari/", "Safari"},
-		{"curl/", "curl"}, {"Wget/", "Wget"}, {"PostmanRuntime/", "Postman"}, {"Go-http-client/", "A Go program"},
-		{"okhttp/", "An app"}, {"CFNetwork/", "An app"}, {"Dart/", "An app"},
-		{"python-", "A Python program"}, {"node", "A Node.js program"},
+		{"curl/", "curl"},
+		{"Wget/", "Wget"},
+		{"PostmanRuntime/", "Postman"},
+		{"Go-http-client/", "A Go program"},
+		{"okhttp/", "An app"},
+		{"CFNetwork/", "An app"},
+		{"Dart/", "An app"},
+		{"python-", "A Python program"},
+		{"node", "A Node.js program"},
 	}
 }
 
 // systemMarks is ordered: a phone's header names its desktop relative, too.
 func systemMarks() []mark {
 	return []mark{
-		{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"CrOS", "ChromeOS"},
-		{"Windows", "Windows"}, {"Macintosh", "macOS"}, {"Mac OS X", "macOS"}, {"Darwin/", "an Apple device"},
-		{"Linux", "Linux"}, {"FreeBSD", "FreeBSD"}, {"OpenBSD", "OpenBSD"},
+		{"iPhone", "iPhone"},
+		{"iPad", "iPad"},
+		{"Android", "Android"},
+		{"CrOS", "ChromeOS"},
+		{"Windows", "Windows"},
+		{"Macintosh", "macOS"},
+		{"Mac OS X", "macOS"},
+		{"Darwin/", "an Apple device"},
+		{"Linux", "Linux"},
+		{"FreeBSD", "FreeBSD"},
+		{"OpenBSD", "OpenBSD"},
 	}
 }

@@ -70,14 +70,22 @@ func TestR27_GoldenCookies(t *testing.T) {
 		write func(*session.Handler, http.ResponseWriter)
 		want  string
 	}{
-		"https": {"https://app.example.com", set(grant),
-			hostCookie + "=" + grant.Token.Reveal() + "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax"},
-		"loopback": {"http://localhost:8080", set(grant),
-			devCookie + "=" + grant.Token.Reveal() + "; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax"},
-		"browser only": {"https://app.example.com", set(browserOnly),
-			hostCookie + "=" + browserOnly.Token.Reveal() + "; Path=/; HttpOnly; Secure; SameSite=Lax"},
-		"cleared": {"https://app.example.com", func(h *session.Handler, w http.ResponseWriter) { h.ClearCookie(w) },
-			hostCookie + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
+		"https": {
+			"https://app.example.com", set(grant),
+			hostCookie + "=" + grant.Token.Reveal() + "; Path=/; Max-Age=2592000; HttpOnly; Secure; SameSite=Lax",
+		},
+		"loopback": {
+			"http://localhost:8080", set(grant),
+			devCookie + "=" + grant.Token.Reveal() + "; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax",
+		},
+		"browser only": {
+			"https://app.example.com", set(browserOnly),
+			hostCookie + "=" + browserOnly.Token.Reveal() + "; Path=/; HttpOnly; Secure; SameSite=Lax",
+		},
+		"cleared": {
+			"https://app.example.com", func(h *session.Handler, w http.ResponseWriter) { h.ClearCookie(w) },
+			hostCookie + "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax",
+		},
 	} {
 		rec := httptest.NewRecorder()
 		c.write(w.handler(c.base), rec)

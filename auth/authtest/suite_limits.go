@@ -159,8 +159,14 @@ func testSpend(t *testing.T, w *world) {
 		at   time.Duration
 		want bool
 	}{
-		{0, true}, {time.Minute, true}, {2 * time.Minute, false}, {time.Hour - time.Microsecond, false},
-		{time.Hour, true}, {time.Hour, true}, {time.Hour, false}, {3 * time.Hour, true},
+		{0, true},
+		{time.Minute, true},
+		{2 * time.Minute, false},
+		{time.Hour - time.Microsecond, false},
+		{time.Hour, true},
+		{time.Hour, true},
+		{time.Hour, false},
+		{3 * time.Hour, true},
 	} {
 		if got := w.spend(t, allowance(2), c.at); got != c.want {
 			t.Errorf("unit %d at %v: %v", i+1, c.at, got)

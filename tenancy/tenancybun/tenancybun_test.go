@@ -98,8 +98,10 @@ func TestR31_TheDatabaseAllowsExactlyOneOwner(t *testing.T) {
 	bundbtest.Each(t, schemas(), func(t *testing.T, db *bundb.DB) {
 		o := assert.Must(create(t.Context(), db, newService(t, db), "Ada"))(t)
 		other := uuid.NewString()
-		add := exec{"INSERT INTO tenon_members (id, organization_id, user_id, role, created_at) VALUES (?, ?, ?, ?, ?)",
-			[]any{uuid.NewString(), o.ID, other, "member", db.Now()}}
+		add := exec{
+			"INSERT INTO tenon_members (id, organization_id, user_id, role, created_at) VALUES (?, ?, ?, ?, ?)",
+			[]any{uuid.NewString(), o.ID, other, "member", db.Now()},
+		}
 		assert.NoError(t, run(t, db, add))
 		for name, steps := range map[string][]exec{
 			"the owner leaves":      {{"DELETE FROM tenon_members WHERE user_id = ?", []any{o.OwnerID}}},

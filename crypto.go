@@ -8,12 +8,15 @@ import (
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/crypto/cryptobun"
+	"github.com/tenon-go/tenon/session/sessionbun"
+	"github.com/tenon-go/tenon/token/tokenbun"
 )
 
 func (a *App) wireCrypto() (err error) {
 	a.Keys, err = crypto.New(cryptobun.New(a.DB), crypto.Config{
 		KMS:    a.cfg.KMS,
 		Sealed: authbun.Sealed(),
+		InUse:  []crypto.KIDSource{sessionbun.KIDs(a.DB), tokenbun.KIDs(a.DB)},
 		Now:    a.DB.Now,
 		Logger: a.cfg.Logger,
 	})

@@ -1,3 +1,5 @@
+//go:build !race
+
 package tenon_test
 
 import (

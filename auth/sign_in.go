@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/crypto"
 )
 
 const factorPassword = "password"
@@ -132,31 +133,45 @@ func (s *Service) rehash(ctx context.Context, userID string, old []byte, prepare
 	}
 }
 
-// decoyRow is the row that the decoy hash is sealed for.
-const decoyRow = "decoy"
+// decoyRow is the row that the decoy hash is sealed for, and labelDecoy names the
+// subkey by which a new key is noticed.
+const (
+	decoyRow   = "decoy"
+	labelDecoy = "decoy"
+)
 
-// decoy is a sealed hash of random bytes, made once with the current parameters.
+// decoy is a hash of random bytes, made once with the current parameters, and
+// sealed under the active key of passwords.
 type decoy struct {
 	mu     sync.Mutex
+	hash   string
+	kid    string
 	sealed []byte
 }
 
-// decoyHash returns the decoy. Everybody's first sign-in waits for it, not only
-// that of unknown addresses.
+// decoyHash returns the sealed decoy. Everybody's first sign-in waits for it, not
+// only that of unknown addresses. It moves to a new key when users' hashes do, so
+// that it outlives the old key as they do.
 func (s *Service) decoyHash(ctx context.Context) ([]byte, error) {
-	s.decoy.mu.Lock()
-	defer s.decoy.mu.Unlock()
-	if s.decoy.sealed != nil {
-		return s.decoy.sealed, nil
-	}
-	hash, err := s.cfg.Passwords.Decoy(ctx)
+	kid, _, err := s.cfg.Keys.ActiveSubkey(ctx, crypto.PurposePassword, labelDecoy)
 	if err != nil {
-		return nil, fmt.Errorf("auth: make the decoy: %w", err)
+		return nil, fmt.Errorf("auth: key of passwords: %w", err)
 	}
-	sealed, err := s.cfg.Keys.Seal(ctx, PasswordField(userPassword, decoyRow), []byte(hash))
+	d := &s.decoy
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.kid == kid {
+		return d.sealed, nil
+	}
+	if d.hash == "" {
+		if d.hash, err = s.cfg.Passwords.Decoy(ctx); err != nil {
+			return nil, fmt.Errorf("auth: make the decoy: %w", err)
+		}
+	}
+	sealed, err := s.cfg.Keys.Seal(ctx, PasswordField(userPassword, decoyRow), []byte(d.hash))
 	if err != nil {
 		return nil, fmt.Errorf("auth: seal the decoy: %w", err)
 	}
-	s.decoy.sealed = sealed
+	d.kid, d.sealed = kid, sealed
 	return sealed, nil
 }

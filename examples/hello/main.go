@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"time"
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth"
@@ -46,7 +47,8 @@ func main() {
 		me, _ := principal.FromContext(r.Context())
 		fmt.Fprintln(w, "Hello,", me.UserID)
 	})))
-	check(http.ListenAndServe("localhost:8080", mux))
+	server := &http.Server{Addr: "localhost:8080", Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	check(server.ListenAndServe())
 }
 
 func check(err error) {

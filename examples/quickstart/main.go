@@ -79,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	logger := slog.New(principal.NewLogHandler(slog.NewTextHandler(stderr, nil)))
-	listener, err := net.Listen("tcp", o.addr)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w (is it running already? choose another address with -addr)", err)
 	}

@@ -1,6 +1,7 @@
 package sessionbun
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/session"
 )
 
@@ -19,6 +21,16 @@ func Schema() bundb.Schema {
 	// Sub fails only for a path that is not valid, and this one is.
 	files, _ := fs.Sub(migrations, "migrations")
 	return bundb.Schema{Name: "session", FS: files}
+}
+
+// KIDs tells which keys live sessions need: a key that one of them was hashed
+// under must not be destroyed (rule R28).
+func KIDs(db *bundb.DB) crypto.KIDSource {
+	count := db.Statement("SELECT kid, count(*) FROM tenon_sessions WHERE revoked_at IS NULL GROUP BY kid")
+	return crypto.KIDSource{Name: "sessions", Count: func(ctx context.Context) (map[string]int64, error) {
+		counts, err := count.Counts(ctx)
+		return counts, bundb.Wrap("sessionbun: count keys", err)
+	}}
 }
 
 // Config holds the joins of the lookup. The session's row has the alias s.

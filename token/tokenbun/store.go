@@ -12,6 +12,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -23,6 +24,16 @@ func Schema() bundb.Schema {
 	// Sub fails only for a path that is not valid, and this one is.
 	files, _ := fs.Sub(migrations, "migrations")
 	return bundb.Schema{Name: "token", FS: files}
+}
+
+// KIDs tells which keys unconsumed tokens need: a key that one of them was hashed
+// under must not be destroyed (rule R28).
+func KIDs(db *bundb.DB) crypto.KIDSource {
+	count := db.Statement("SELECT kid, count(*) FROM tenon_one_time_tokens WHERE consumed_at IS NULL GROUP BY kid")
+	return crypto.KIDSource{Name: "one-time tokens", Count: func(ctx context.Context) (map[string]int64, error) {
+		counts, err := count.Counts(ctx)
+		return counts, bundb.Wrap("tokenbun: count keys", err)
+	}}
 }
 
 var _ token.Store = (*Store)(nil)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/door"
+	"github.com/tenon-go/tenon/internal/hook"
 )
 
 // ChannelPassword is the channel of a proof by password (rule R11).
@@ -45,14 +46,14 @@ func (s *Service) Complete(ctx context.Context, a Attempt) (Grant, error) {
 			return err
 		}
 		event := BeforeSession{UserID: a.user.ID, Channels: a.channels, Client: a.client}
-		if err := run(ctx, s.cfg.Hooks.BeforeSession, event); err != nil {
+		if err := hook.Call(ctx, s.cfg.Hooks.BeforeSession, event); err != nil {
 			return err
 		}
 		var err error
 		if grant, err = s.startSession(ctx, a); err != nil {
 			return err
 		}
-		return run(ctx, s.cfg.Hooks.SignedIn, SignedIn{
+		return hook.Call(ctx, s.cfg.Hooks.SignedIn, SignedIn{
 			UserID: a.user.ID, SessionID: grant.SessionID, Channels: a.channels, Client: a.client,
 		})
 	})

@@ -1,6 +1,10 @@
 package auth
 
-import "context"
+import (
+	"context"
+
+	"github.com/tenon-go/tenon/internal/hook"
+)
 
 // Hooks are called inside the transaction of their cause: an error rolls the
 // whole of it back and reaches the caller. Every field may be nil. They must not
@@ -59,30 +63,13 @@ type SignInFailed struct {
 // JoinHooks returns hooks that call those of all in order and stop at the first
 // error.
 func JoinHooks(all ...Hooks) Hooks {
-	return Hooks{
-		BeforeSignUp:  join(all, func(h Hooks) func(context.Context, BeforeSignUp) error { return h.BeforeSignUp }),
-		UserCreated:   join(all, func(h Hooks) func(context.Context, UserCreated) error { return h.UserCreated }),
-		BeforeSession: join(all, func(h Hooks) func(context.Context, BeforeSession) error { return h.BeforeSession }),
-		SignedIn:      join(all, func(h Hooks) func(context.Context, SignedIn) error { return h.SignedIn }),
-		SignInFailed:  join(all, func(h Hooks) func(context.Context, SignInFailed) error { return h.SignInFailed }),
+	var joined Hooks
+	for _, h := range all {
+		joined.BeforeSignUp = hook.Chain(joined.BeforeSignUp, h.BeforeSignUp)
+		joined.UserCreated = hook.Chain(joined.UserCreated, h.UserCreated)
+		joined.BeforeSession = hook.Chain(joined.BeforeSession, h.BeforeSession)
+		joined.SignedIn = hook.Chain(joined.SignedIn, h.SignedIn)
+		joined.SignInFailed = hook.Chain(joined.SignInFailed, h.SignInFailed)
 	}
-}
-
-func join[E any](all []Hooks, pick func(Hooks) func(context.Context, E) error) func(context.Context, E) error {
-	return func(ctx context.Context, e E) error {
-		for _, hooks := range all {
-			if err := run(ctx, pick(hooks), e); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-}
-
-// run calls hook if there is one.
-func run[E any](ctx context.Context, hook func(context.Context, E) error, e E) error {
-	if hook == nil {
-		return nil
-	}
-	return hook(ctx, e)
+	return joined
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/internal/hook"
 	"github.com/tenon-go/tenon/mail"
 	"github.com/tenon-go/tenon/token"
 )
@@ -120,7 +121,7 @@ func (s *Service) newSignUp(p SignUpParams) (SignUp, Address, error) {
 // (rule R4), and mails accordingly.
 func (s *Service) recordSignUp(ctx context.Context, signUp SignUp, address Address, p SignUpParams) error {
 	event := BeforeSignUp{Address: address, Name: signUp.Name, Client: p.Client}
-	if err := run(ctx, s.cfg.Hooks.BeforeSignUp, event); err != nil {
+	if err := hook.Call(ctx, s.cfg.Hooks.BeforeSignUp, event); err != nil {
 		return err
 	}
 	if err := s.store.AddSignUp(ctx, signUp, maxPending); err != nil {

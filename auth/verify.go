@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/internal/hook"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -109,7 +110,7 @@ func (s *Service) admitUser(ctx context.Context, user User, signUp SignUp, seale
 		}
 		user.Superuser = claimed
 	}
-	return user, run(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: p.Client})
+	return user, hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: p.Client})
 }
 
 // proveSignUp decides what of the sign-up may stay: with the browser or the

@@ -1,6 +1,10 @@
 package session
 
-import "context"
+import (
+	"context"
+
+	"github.com/tenon-go/tenon/internal/hook"
+)
 
 // SessionStarted says that a user signed in.
 type SessionStarted struct{ Session Session }
@@ -20,30 +24,8 @@ type Hooks struct {
 func JoinHooks(all ...Hooks) Hooks {
 	var joined Hooks
 	for _, h := range all {
-		joined.SessionStarted = chain(joined.SessionStarted, h.SessionStarted)
-		joined.SessionRevoked = chain(joined.SessionRevoked, h.SessionRevoked)
+		joined.SessionStarted = hook.Chain(joined.SessionStarted, h.SessionStarted)
+		joined.SessionRevoked = hook.Chain(joined.SessionRevoked, h.SessionRevoked)
 	}
 	return joined
-}
-
-func chain[E any](first, second func(context.Context, E) error) func(context.Context, E) error {
-	if first == nil || second == nil {
-		if first == nil {
-			return second
-		}
-		return first
-	}
-	return func(ctx context.Context, e E) error {
-		if err := first(ctx, e); err != nil {
-			return err
-		}
-		return second(ctx, e)
-	}
-}
-
-func call[E any](ctx context.Context, hook func(context.Context, E) error, e E) error {
-	if hook == nil {
-		return nil
-	}
-	return hook(ctx, e)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/internal/hook"
 )
 
 // Revoke ends the user's session with that id. It returns ErrSessionNotFound if
@@ -92,7 +94,7 @@ func (s *Service) end(ctx context.Context, e Ending) (int, error) {
 		return 0, fmt.Errorf("session: revoke: %w", err)
 	}
 	for _, id := range ids {
-		if err := call(ctx, s.cfg.Hooks.SessionRevoked, SessionRevoked{UserID: e.UserID, SessionID: id}); err != nil {
+		if err := hook.Call(ctx, s.cfg.Hooks.SessionRevoked, SessionRevoked{UserID: e.UserID, SessionID: id}); err != nil {
 			return 0, fmt.Errorf("session: revoke: hook: %w", err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/internal/door"
+	"github.com/tenon-go/tenon/internal/hook"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -56,7 +57,7 @@ func (s *Service) start(ctx context.Context, facts door.Facts) (Grant, error) {
 	if err := s.store.CreateSession(ctx, record); err != nil {
 		return Grant{}, fmt.Errorf("session: start: %w", err)
 	}
-	if err := call(ctx, s.cfg.Hooks.SessionStarted, SessionStarted{Session: record.Session}); err != nil {
+	if err := hook.Call(ctx, s.cfg.Hooks.SessionStarted, SessionStarted{Session: record.Session}); err != nil {
 		return Grant{}, fmt.Errorf("session: start: hook: %w", err)
 	}
 	return Grant{Session: record.Session, Token: secret}, nil

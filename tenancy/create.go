@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/internal/hook"
 )
 
 // slugAttempts is how often a taken slug is replaced by another one. Two that
@@ -34,10 +36,10 @@ func (s *Service) CreateDefault(ctx context.Context, userID, name string) (Organ
 	if err := s.insert(ctx, &o, owner); err != nil {
 		return Organization{}, fmt.Errorf("tenancy: create: %w", err)
 	}
-	if err := call(ctx, s.cfg.Hooks.OrganizationCreated, OrganizationCreated{Organization: o}); err != nil {
+	if err := hook.Call(ctx, s.cfg.Hooks.OrganizationCreated, OrganizationCreated{Organization: o}); err != nil {
 		return Organization{}, fmt.Errorf("tenancy: create: hook: %w", err)
 	}
-	if err := call(ctx, s.cfg.Hooks.MemberJoined, MemberJoined{Organization: o, Member: owner}); err != nil {
+	if err := hook.Call(ctx, s.cfg.Hooks.MemberJoined, MemberJoined{Organization: o, Member: owner}); err != nil {
 		return Organization{}, fmt.Errorf("tenancy: create: hook: %w", err)
 	}
 	return o, nil

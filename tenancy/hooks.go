@@ -1,6 +1,10 @@
 package tenancy
 
-import "context"
+import (
+	"context"
+
+	"github.com/tenon-go/tenon/internal/hook"
+)
 
 // OrganizationCreated says that there is a new organization.
 type OrganizationCreated struct{ Organization Organization }
@@ -24,30 +28,8 @@ type Hooks struct {
 func JoinHooks(all ...Hooks) Hooks {
 	var joined Hooks
 	for _, h := range all {
-		joined.OrganizationCreated = chain(joined.OrganizationCreated, h.OrganizationCreated)
-		joined.MemberJoined = chain(joined.MemberJoined, h.MemberJoined)
+		joined.OrganizationCreated = hook.Chain(joined.OrganizationCreated, h.OrganizationCreated)
+		joined.MemberJoined = hook.Chain(joined.MemberJoined, h.MemberJoined)
 	}
 	return joined
-}
-
-func chain[E any](first, second func(context.Context, E) error) func(context.Context, E) error {
-	switch {
-	case first == nil:
-		return second
-	case second == nil:
-		return first
-	}
-	return func(ctx context.Context, e E) error {
-		if err := first(ctx, e); err != nil {
-			return err
-		}
-		return second(ctx, e)
-	}
-}
-
-func call[E any](ctx context.Context, hook func(context.Context, E) error, e E) error {
-	if hook == nil {
-		return nil
-	}
-	return hook(ctx, e)
 }

@@ -26,7 +26,8 @@ func (k *Keyring) byID(ctx context.Context, id keyID) (handle, error) {
 }
 
 // fetch finds a key in the cache or loads it. One caller loads, the others wait for it; if it fails for a reason of its
-// own, such as the end of its ctx or its broken transaction, the next one tries.
+// own, such as the end of its ctx or its broken transaction, the next one tries. A caller inside a transaction waits for
+// nobody: it holds a connection, and the one who loads may be waiting for just that.
 func (k *Keyring) fetch(ctx context.Context, q query, seal bool) (handle, error) {
 	for {
 		if h, ok := k.cache.find(q, k.now(), seal); ok {
@@ -40,6 +41,9 @@ func (k *Keyring) fetch(ctx context.Context, q query, seal bool) (handle, error)
 			k.stats.misses.Add(1)
 			return k.lead(ctx, q, f, seal)
 		}
+		if k.store.InTransaction(ctx) {
+			return k.alone(ctx, q, seal)
+		}
 		select {
 		case <-ctx.Done():
 			return handle{}, ctx.Err()
@@ -49,6 +53,19 @@ func (k *Keyring) fetch(ctx context.Context, q query, seal bool) (handle, error)
 			return k.follow(f, seal)
 		}
 	}
+}
+
+// alone loads for one caller while another flight is under way, whose result is kept.
+func (k *Keyring) alone(ctx context.Context, q query, seal bool) (handle, error) {
+	k.stats.misses.Add(1)
+	e, err := k.load(ctx, q)
+	if err != nil {
+		return handle{}, k.explain(ctx, q, err)
+	}
+	if seal {
+		k.cache.countSeal(e.id)
+	}
+	return e.handle, nil
 }
 
 // follow takes over the result of a flight that another caller led.

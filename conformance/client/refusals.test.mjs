@@ -104,7 +104,7 @@ for (const database of databases) {
       const token = tokenOf(await server.mailTo(email));
       const confirm = (body) => other.client.verifyEmail({ query: { token }, fetchOptions: { method: "POST", body } });
       await refused(confirm({}), 403, "SIGN_UP_PROOF_REQUIRED");
-      await refused(confirm({ password: "not this one" }), 401, "INVALID_EMAIL_OR_PASSWORD");
+      await refused(confirm({ password: "not this one" }), 401, "INVALID_PASSWORD");
       ok(await confirm({ password }));
       ok(await other.client.signIn.email({ email, password }));
 

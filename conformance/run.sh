@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Runs the outside judges, one line each; a judge that fails shows what it said.
+#
+#   envelope  the sealed bytes, by a second implementation in Node
+#   client    the routes, by the official better-auth client, on SQLite and PostgreSQL
+#   browser   the pages, by Chromium without JavaScript
+#   transit   crypto/transitkms, by the transit engine of HashiCorp Vault
+#
+# It needs Go and Node, fetches the rest, and starts a PostgreSQL of its own unless TENON_TEST_POSTGRES names one.
+# conformance/run.sh client browser runs those two. Where CI is set, nothing may be missing; elsewhere a judge that
+# cannot be had is skipped loudly.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if [ -z "${TENON_TEST_POSTGRES:-}" ]; then
+  exec go run -C tools ./withpostgres -dir "$PWD" -- bash conformance/run.sh "$@"
+fi
+
+limit=10m # for one judge
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+report() { printf 'conformance: %-9s %s\n' "$1" "$2"; }
+
+# missing JUDGE WHAT: fails in CI, skips elsewhere.
+missing() {
+  if [ -n "${CI:-}" ]; then
+    report "$1" "FAILED: $2"
+    failed=1
+  else
+    report "$1" "*** SKIPPED: $2 ***"
+  fi
+}
+
+# judge NAME COMMAND... runs one within the limit.
+judge() {
+  local name=$1 start=$SECONDS
+  shift
+  if timeout --kill-after=20s "$limit" "$@" >"$work/$name.log" 2>&1; then
+    report "$name" "passed in $((SECONDS - start)) s"
+  else
+    report "$name" "FAILED with $? after $((SECONDS - start)) s:"
+    cat "$work/$name.log"
+    failed=1
+  fi
+}
+
+# packages installs what the lock file pins, unless it is there.
+packages() {
+  local lock=conformance/package-lock.json mark=conformance/node_modules/.installed
+  if ! cmp -s "$lock" "$mark"; then
+    (cd conformance && timeout 5m npm ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund) >"$work/npm.log" 2>&1 ||
+      { cat "$work/npm.log"; return 1; }
+    cp "$lock" "$mark"
+  fi
+}
+
+chromium() {
+  command -v "${TENON_CHROMIUM:-/usr/bin/chromium}" >"$work/which" && return
+  [ -z "${TENON_CHROMIUM:-}" ] && [ "$(id -u)" = 0 ] && command -v apt-get >"$work/which" || return 1
+  (apt-get update -q && DEBIAN_FRONTEND=noninteractive timeout 8m apt-get install -qy --no-install-recommends chromium) \
+    >"$work/apt.log" 2>&1 || { cat "$work/apt.log"; return 1; }
+}
+
+envelope() { judge envelope go test -count=1 -run '^TestNode' ./crypto; }
+
+client() {
+  if packages; then judge client npm --prefix conformance run -s client; else missing client "npm could not install better-auth"; fi
+}
+
+browser() {
+  if ! packages; then
+    missing browser "npm could not install playwright-core"
+  elif ! chromium; then
+    missing browser "there is no chromium; install it, or name one in TENON_CHROMIUM"
+  else
+    judge browser npm --prefix conformance run -s browser
+  fi
+}
+
+transit() {
+  if timeout "$limit" go test -C conformance/transit -c -o "$work/transit.test" . >"$work/transit-build.log" 2>&1; then
+    judge transit "$work/transit.test" -test.timeout=2m
+  else
+    cat "$work/transit-build.log"
+    missing transit "Vault's transit engine could not be built"
+  fi
+}
+
+if command -v node >"$work/which" && command -v npm >"$work/which"; then
+  export TENON_QUICKSTART=$work/quickstart
+  go build -o "$TENON_QUICKSTART" ./examples/quickstart
+else
+  for name in envelope client browser; do
+    eval "$name() { missing $name 'there is no node and npm'; }"
+  done
+fi
+for name in ${*:-envelope client browser transit}; do
+  case $name in
+    envelope | client | browser | transit) "$name" ;;
+    *) echo "conformance: there is no judge called $name" >&2; exit 2 ;;
+  esac
+done
+exit "$failed"

@@ -98,11 +98,15 @@ func (d *DB) Bun() *bun.DB { return d.bun }
 // Dialect returns the kind of database.
 func (d *DB) Dialect() Dialect { return d.dialect }
 
-// Ping reports whether the database answers, and reads its clock. An outage is
-// problem.ErrUnavailable.
+// Ping reports whether the database answers as the library needs it, and reads its
+// clock. An outage is problem.ErrUnavailable; settings of PostgreSQL under which
+// queries would be misread are ErrSettings.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.sqldb.PingContext(ctx); err != nil {
 		return Wrap("bundb: ping", err)
+	}
+	if err := d.checkSettings(ctx); err != nil {
+		return Wrap("bundb: check the settings", err)
 	}
 	return Wrap("bundb: read the clock", d.clock.sync(ctx))
 }

@@ -17,7 +17,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,7 +38,8 @@ const (
 )
 
 // Open connects to the database that dsn names, a URL or a list of key=value, and
-// reads its clock. Sessions run in UTC. Connecting takes at most ten seconds
+// reads its clock. Sessions run in UTC, with dates in ISO and
+// standard_conforming_strings, whatever the server, the role or dsn say. Connecting takes at most ten seconds
 // unless dsn has a connect_timeout; a database that does not answer is
 // problem.ErrUnavailable.
 func Open(ctx context.Context, dsn string, cfg bundb.Config) (*bundb.DB, error) {
@@ -69,7 +72,8 @@ func Open(ctx context.Context, dsn string, cfg bundb.Config) (*bundb.DB, error) 
 
 // New makes a DB of a pool that the host opened with the database/sql driver of
 // pgx v5. It does no I/O. Choose pgx.QueryExecModeExec as the pool's default mode,
-// as Open does. MaxOpenConns and WrapConnector have no effect.
+// as Open does, and call Ping once: it refuses a server whose settings would let
+// values out of their quotes. MaxOpenConns and WrapConnector have no effect.
 func New(sqldb *sql.DB, cfg bundb.Config) (*bundb.DB, error) {
 	cfg.StatementArgs = nil
 	if !cfg.NoStatementCache {
@@ -86,7 +90,10 @@ func parse(dsn string) (*pgx.ConnConfig, error) {
 		return nil, errors.New("postgres: open: the data source name cannot be parsed")
 	}
 	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conf.RuntimeParams["timezone"] = "UTC"
+	// Poolers know these settings, so they may be part of the connection's start.
+	insist(conf.RuntimeParams, "timezone", "UTC")
+	insist(conf.RuntimeParams, "datestyle", "ISO")
+	insist(conf.RuntimeParams, "standard_conforming_strings", "on")
 	if conf.RuntimeParams["application_name"] == "" {
 		conf.RuntimeParams["application_name"] = "tenon"
 	}
@@ -94,6 +101,13 @@ func parse(dsn string) (*pgx.ConnConfig, error) {
 		conf.ConnectTimeout = connectTimeout
 	}
 	return conf, nil
+}
+
+// insist sets a parameter however the DSN spells its name: with two spellings the
+// order in a map would decide.
+func insist(params map[string]string, name, value string) {
+	maps.DeleteFunc(params, func(other, _ string) bool { return strings.EqualFold(other, name) })
+	params[name] = value
 }
 
 // timesInUTC makes scanned times UTC instead of the machine's zone.

@@ -1,0 +1,71 @@
+package postgres_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/bundb/postgres"
+	"github.com/tenon-go/tenon/internal/assert"
+)
+
+// dsnWith returns the test database's DSN with one more parameter for the session.
+func dsnWith(t *testing.T, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(dsn(t))
+	assert.NoError(t, err)
+	if u.Scheme == "" {
+		t.Skip("the DSN is no URL")
+	}
+	query := u.Query()
+	query.Set(name, value)
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20") // pgx reads a plus as a plus
+	return u.String()
+}
+
+// A backslash let values out of their quotes where the role had switched
+// standard_conforming_strings off.
+func TestValuesStayInTheirQuotesWhateverTheServerIsSetTo(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"options":                     "-c standard_conforming_strings=off -c datestyle=German",
+		"standard_conforming_strings": "off",
+		"Standard_Conforming_Strings": "off",
+		"DateStyle":                   "SQL, DMY",
+		"TimeZone":                    "America/New_York",
+	} {
+		db, err := postgres.Open(t.Context(), dsnWith(t, name, value), bundb.Config{})
+		assert.NoError(t, err)
+		const evil = `\' || current_user || ' \\ ?`
+		var text, zone string
+		at, moment := time.Time{}, time.Date(2026, 11, 1, 5, 30, 0, 123456000, time.UTC) // an hour that New York has twice
+		err = db.Bun().NewSelect().Conn(db.Conn(t.Context())).
+			ColumnExpr("?, ?::timestamptz, current_setting('timezone')", evil, moment).
+			Scan(t.Context(), &text, bundb.ScanTime(&at), &zone)
+		assert.NoError(t, err)
+		assert.Equal(t, text, evil)
+		assert.Equal(t, at, moment)
+		assert.Equal(t, zone, "UTC")
+		assert.NoError(t, db.Close())
+	}
+}
+
+func TestPingRefusesSettingsThatMisread(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]string{
+		"standard_conforming_strings": "off", "bytea_output": "escape", "datestyle": "German",
+	} {
+		conf, err := pgx.ParseConfig(dsnWith(t, name, value))
+		assert.NoError(t, err)
+		db, err := postgres.New(stdlib.OpenDB(*conf), bundb.Config{})
+		assert.NoError(t, err)
+		err = db.Ping(t.Context())
+		assert.ErrorIs(t, err, bundb.ErrSettings)
+		assert.Contains(t, err.Error(), name)
+		assert.NoError(t, db.Close())
+	}
+}

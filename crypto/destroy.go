@@ -9,7 +9,7 @@ import (
 
 // Usage counts what needs a key.
 type Usage struct {
-	Where string // "table.column" of a sealed column, or the name of a KIDSource
+	Where string // "table.column" of a sealed column, with a note for values that are no envelopes, or the name of a KIDSource
 	Rows  int64
 }
 
@@ -39,7 +39,7 @@ func (k *Keyring) DestroyKey(ctx context.Context, kid string, force bool) (Destr
 	if row.State == StateDestroyed {
 		return report, fmt.Errorf("crypto: destroy: %w", ErrKeyDestroyed)
 	}
-	if report.Usage, err = k.usage(ctx, kid); err != nil {
+	if report.Usage, err = k.usage(ctx, row); err != nil {
 		return report, fmt.Errorf("crypto: destroy: %w", err)
 	}
 	if err := k.mayDestroy(row, report.Usage, force); err != nil {
@@ -75,26 +75,38 @@ func (k *Keyring) destruction(row Key) StateChange {
 	return StateChange{ID: row.ID, From: row.State, To: StateDestroyed, At: k.now()}
 }
 
-// usage counts the rows that need a key, everywhere that was registered.
-func (k *Keyring) usage(ctx context.Context, kid string) ([]Usage, error) {
+// usage counts the rows that need a key, everywhere that was registered. Rows that name no key at all are counted too:
+// nobody can tell what they need. The text form in a registered column would look like that.
+func (k *Keyring) usage(ctx context.Context, key Key) ([]Usage, error) {
+	known := make(map[string]bool)
+	err := k.eachKey(ctx, KeyFilter{}, func(row Key) error {
+		known[row.ID] = true
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	var out []Usage
 	for _, column := range k.cfg.Sealed {
 		counts, err := k.cfg.Rows.CountSealed(ctx, column, "")
 		if err != nil {
 			return nil, err
 		}
-		if n := counts[kid]; n > 0 {
-			out = append(out, Usage{Where: column.String(), Rows: n})
+		strange := Usage{Where: column.String() + ", naming no key"}
+		for kid, n := range counts {
+			if column.Purpose == key.Purpose && !known[kid] {
+				strange.Rows += n
+			}
 		}
+		out = appendUsage(out, Usage{Where: column.String(), Rows: counts[key.ID]})
+		out = appendUsage(out, strange)
 	}
 	for _, source := range k.cfg.InUse {
 		counts, err := source.Count(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("count %s: %w", source.Name, err)
 		}
-		if n := counts[kid]; n > 0 {
-			out = append(out, Usage{Where: source.Name, Rows: n})
-		}
+		out = appendUsage(out, Usage{Where: source.Name, Rows: counts[key.ID]})
 	}
 	return out, nil
 }

@@ -66,6 +66,27 @@ func TestDestroyAnUnusedKey(t *testing.T) {
 	assert.ErrorIs(t, err, crypto.ErrUnknownKey)
 }
 
+// A column of the text form counted under ids that are none, and the key that it needed was destroyed.
+func TestR28_RowsThatNameNoKeyKeepTheKeysOfTheirPurpose(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, crypto.Config{Sealed: []crypto.SealedColumn{secrets}})
+	old, other := b.active(t, "data", "").ID, b.active(t, "token", "").ID
+	text := assert.Must(b.SealText(t.Context(), secrets.Field("row", ""), []byte("x")))(t)
+	b.store.PutSealed(t, secrets, crypto.SealedRow{ID: "row", Value: []byte(text)})
+	for _, purpose := range []string{"data", "token"} {
+		_, err := b.RotateDEK(t.Context(), purpose, "")
+		assert.NoError(t, err)
+	}
+	b.clock.add(2 * time.Hour)
+	report, err := b.DestroyKey(t.Context(), old, false)
+	assert.ErrorIs(t, err, crypto.ErrKeyInUse)
+	assert.Equal(t, report.Usage, []crypto.Usage{{Where: "things.secret, naming no key", Rows: 1}})
+	_, err = b.DestroyKey(t.Context(), other, false)
+	assert.NoError(t, err)
+	_, err = b.DestroyKey(t.Context(), old, true)
+	assert.NoError(t, err)
+}
+
 func TestDestroyNeedsTheCounts(t *testing.T) {
 	t.Parallel()
 	down := errors.New("count failed")

@@ -66,7 +66,8 @@ type SealedStore interface {
 	CountSealed(ctx context.Context, column SealedColumn, tenant string) (map[string]int64, error)
 }
 
-// SealedColumn registers a column for rotation. The names are plain SQL identifiers.
+// SealedColumn registers a column of envelopes, in their binary form, for rotation; where the text form is stored, a
+// KIDSource counts the keys and the host seals anew. The names are plain SQL identifiers.
 type SealedColumn struct {
 	Column
 	// IDColumn is the primary key of the table, a text column whose value is Field.Row. Defaults to "id".

@@ -22,7 +22,6 @@ const (
 	localScheme   = "local:"
 	localPrefix   = "tenon-key-v1."
 	maxKeyFile    = 4096
-	keyFileMode   = 0o600
 	keyFileHeader = "# Key of a Tenon installation: whoever has this file and the database can read its secrets.\n" +
 		"# It cannot be made again. For development; in production use a key management service.\n"
 )
@@ -48,16 +47,7 @@ func CreateKeyFile(path string) (*LocalKMS, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, keyFileMode)
-	if err != nil {
-		return nil, fmt.Errorf("crypto: create key file: %w", err)
-	}
-	_, err = f.WriteString(keyFileHeader + text + "\n")
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return nil, fmt.Errorf("crypto: create key file: %w", errors.Join(err, os.Remove(path)))
-	}
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
+	if err := writeOnce(path, keyFileHeader+text+"\n"); err != nil {
 		return nil, fmt.Errorf("crypto: create key file: %w", err)
 	}
 	return newLocalKMS(text)
@@ -224,6 +214,24 @@ func (l *LocalKMS) Unwrap(ctx context.Context, w Wrapped, context map[string]str
 
 func (l *LocalKMS) aad(context map[string]string) []byte {
 	return append(appendPart(nil, labelWrap), EncodeContext(context)...)
+}
+
+// writeOnce makes the file whole or not at all, so that neither a killed process nor one that starts at the same time
+// leaves or meets half a key: it links a finished file, which fails where the name is taken.
+func writeOnce(path, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Link(f.Name(), path)
+	}
+	if err := errors.Join(err, os.Remove(f.Name())); err != nil {
+		return err
+	}
+	return syncDirectory(filepath.Dir(path))
 }
 
 func syncDirectory(dir string) error {

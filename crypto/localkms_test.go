@@ -87,6 +87,7 @@ func TestR28_KeyFileIsNeverOverwritten(t *testing.T) {
 	assert.Equal(t, assert.Must(os.ReadFile(path))(t), before)
 	_, err = crypto.CreateKeyFile(filepath.Join(path, "below", "a", "file"))
 	assert.Error(t, err)
+	assert.Len(t, assert.Must(os.ReadDir(filepath.Dir(path)))(t), 1) // no half-made file is left
 }
 
 func TestR28_KeyFileIsNotMadeAgainForOldRows(t *testing.T) {

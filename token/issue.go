@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -33,7 +34,7 @@ func (p IssueParams) validate() error {
 		return errSubject
 	case p.TTL < time.Second || p.TTL > maxTTL:
 		return errTTL
-	case len(p.Payload) > maxPayload || (len(p.Payload) > 0 && !json.Valid(p.Payload)):
+	case len(p.Payload) > maxPayload || !utf8.Valid(p.Payload) || (len(p.Payload) > 0 && !json.Valid(p.Payload)):
 		return errPayload
 	}
 	return nil

@@ -320,6 +320,7 @@ func TestIssueRefusesBadParameters(t *testing.T) {
 		"no TTL":            func(p *token.IssueParams) { p.TTL = 0 },
 		"long TTL":          func(p *token.IssueParams) { p.TTL = 91 * 24 * time.Hour },
 		"bad JSON":          func(p *token.IssueParams) { p.Payload = []byte(`{`) },
+		"broken text":       func(p *token.IssueParams) { p.Payload = []byte("\"\xff\"") }, // SQLite changed it, and the token never worked
 		"long payload":      func(p *token.IssueParams) { p.Payload = []byte(`"` + strings.Repeat("a", 2048) + `"`) },
 	}
 	for name, spoil := range bad {

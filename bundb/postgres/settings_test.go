@@ -54,6 +54,36 @@ func TestValuesStayInTheirQuotesWhateverTheServerIsSetTo(t *testing.T) {
 	}
 }
 
+func TestR32_TimesOfAHostsPoolInAnotherZoneCompareAndComeBackEqual(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		conf, err := pgx.ParseConfig(dsnWith(t, "timezone", "America/New_York"))
+		assert.NoError(t, err)
+		conf.DefaultQueryExecMode = mode
+		sqldb := stdlib.OpenDB(*conf)
+		sqldb.SetMaxOpenConns(1) // the temporary table belongs to the connection
+		db, err := postgres.New(sqldb, bundb.Config{})
+		assert.NoError(t, err)
+		ctx := t.Context()
+		_, err = db.Raw(ctx).ExecContext(ctx, "CREATE TEMP TABLE moments (at timestamptz)")
+		assert.NoError(t, err)
+		for _, hour := range []int{4, 5, 6, 7} { // 01:00 to 02:00 comes twice there
+			var n int
+			var at time.Time
+			moment := time.Date(2026, 11, 1, hour, 30, 0, 123456000, time.UTC)
+			_, err = db.Statement("INSERT INTO moments VALUES (?)").Exec(ctx, moment)
+			assert.NoError(t, err)
+			_, err = db.Bun().NewRaw("INSERT INTO moments VALUES (?)", moment).Conn(db.Conn(ctx)).Exec(ctx)
+			assert.NoError(t, err)
+			row := db.Statement("SELECT count(*), max(at) FROM moments WHERE at >= ?").QueryRow(ctx, moment)
+			assert.NoError(t, row.Scan(&n, bundb.ScanTime(&at)))
+			assert.Equal(t, n, 2)
+			assert.Equal(t, at, moment)
+		}
+		assert.NoError(t, db.Close())
+	}
+}
+
 func TestPingRefusesSettingsThatMisread(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]string{

@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"regexp"
 	"slices"
 
@@ -48,7 +49,11 @@ func figures() []figure {
 }
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	// As a request's, the context can end: watching it is a part of the work.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -71,7 +76,7 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
-	if err := b.printMachine(ctx); err != nil {
+	if err := b.printHead(ctx); err != nil {
 		return err
 	}
 	for _, f := range figures() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 )
 
@@ -16,14 +17,15 @@ type row struct {
 	goal   string
 }
 
-// printMachine prints what the figures were measured on, and the head of the table.
-func (b *bench) printMachine(ctx context.Context) error {
+// printHead prints what the figures are measured on, and the head of the table.
+func (b *bench) printHead(ctx context.Context) error {
 	var server string
-	if err := b.admin.QueryRow(ctx, "SHOW server_version_num").Scan(&server); err != nil {
+	if err := b.admin.QueryRow(ctx, "SHOW server_version").Scan(&server); err != nil {
 		return err
 	}
-	fmt.Printf("%s, %d CPUs, PostgreSQL %s (server_version_num), %s, median of %d\n\n",
-		runtime.Version(), runtime.NumCPU(), server, time.Now().UTC().Format(time.DateOnly), b.rounds)
+	server, _, _ = strings.Cut(server, " ")
+	fmt.Printf("%s, %d CPUs, %s, PostgreSQL %s, median of %d\n\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.Version(), server, b.rounds)
 	fmt.Println("| figure | bare limit | Tenon | ratio (least–greatest) | goal |")
 	fmt.Println("|---|---|---|---|---|")
 	return nil

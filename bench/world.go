@@ -55,7 +55,7 @@ func newWorld(ctx context.Context, db *bundb.DB, keys string) (*world, error) {
 	w := &world{keys: keys, mail: &letters{links: make(map[string]string)}}
 	w.app, err = tenon.New(tenon.Config{
 		DB: db, KMS: kms, Mailer: w.mail, BaseURL: baseURL, Passwords: hasher,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	})
 	if err != nil {
 		return nil, err

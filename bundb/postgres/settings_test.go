@@ -1,9 +1,13 @@
 package postgres_test
 
 import (
+	"crypto/rand"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -80,6 +84,36 @@ func TestR32_TimesOfAHostsPoolInAnotherZoneCompareAndComeBackEqual(t *testing.T)
 			assert.Equal(t, n, 2)
 			assert.Equal(t, at, moment)
 		}
+		assert.NoError(t, db.Close())
+	}
+}
+
+// Under a default isolation of snapshots those who had waited for the lock did not see
+// what was applied meanwhile, and failed.
+func TestManyMigrateAtOnceWhateverTheDefaultIsolation(t *testing.T) {
+	t.Parallel()
+	for i, isolation := range []string{"repeatable read", "serializable"} {
+		schema := "tenon_isolated_" + strconv.Itoa(i) + strings.ToLower(rand.Text()[:8])
+		files := fstest.MapFS{}
+		for _, dialect := range []string{"postgres/", "sqlite/"} {
+			files[dialect+"0001_a.up.sql"] = &fstest.MapFile{Data: []byte("CREATE TABLE isolated_a (id integer);")}
+			files[dialect+"0001_a.down.sql"] = &fstest.MapFile{Data: []byte("DROP TABLE isolated_a;")}
+		}
+		db, err := postgres.Open(t.Context(), dsnWith(t, "options",
+			"-c search_path="+schema+" -c default_transaction_isolation="+strings.ReplaceAll(isolation, " ", `\ `)), bundb.Config{})
+		assert.NoError(t, err)
+		_, err = db.Raw(t.Context()).ExecContext(t.Context(), "CREATE SCHEMA "+schema)
+		assert.NoError(t, err)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				_, err := db.Migrate(t.Context(), bundb.Schema{Name: "isolated", FS: files})
+				assert.NoError(t, err)
+			})
+		}
+		wg.Wait()
+		_, err = db.Raw(t.Context()).ExecContext(t.Context(), "DROP SCHEMA "+schema+" CASCADE")
+		assert.NoError(t, err)
 		assert.NoError(t, db.Close())
 	}
 }

@@ -95,8 +95,17 @@ func (s *Store) PruneBudgets(ctx context.Context, before time.Time, limit int) (
 // prune deletes the oldest rows of a table whose time in microseconds is before
 // the given one. Table, key and column are the program's own.
 func (s *Store) prune(ctx context.Context, table, key, column string, before time.Time, limit int) (int, error) {
-	query := fmt.Sprintf("DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < ? ORDER BY %[3]s LIMIT ?)",
-		table, key, column)
+	query := fmt.Sprintf("DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < ? ORDER BY %[3]s LIMIT ?%[4]s)",
+		table, key, column, s.passOver())
 	n, err := affected(s.Statement(query).Exec(ctx, before.UnixMicro(), limit))
 	return n, bundb.Wrap("authbun: prune "+table, err)
+}
+
+// passOver makes a statement that deletes many rows leave those that others hold:
+// they are in use again, and to wait for one while holding another would deadlock.
+func (s *Store) passOver() string {
+	if s.Dialect() == bundb.Postgres {
+		return " FOR UPDATE SKIP LOCKED"
+	}
+	return ""
 }

@@ -116,6 +116,9 @@ func (s *Store) ClaimSignUp(ctx context.Context, email, id string, now time.Time
 func (s *Store) PruneSignUps(ctx context.Context, now time.Time, limit int) (int, error) {
 	expired := s.Bun().NewSelect().Table("tenon_sign_ups").Column("id").
 		Where("expires_at <= ?", now.UTC()).OrderExpr("expires_at").Limit(int64(limit))
+	if s.Dialect() == bundb.Postgres {
+		expired.For("UPDATE SKIP LOCKED")
+	}
 	n, err := affected(s.Bun().NewDelete().Conn(s.Conn(ctx)).Table("tenon_sign_ups").Where("id IN (?)", expired).Exec(ctx))
 	return n, bundb.Wrap("authbun: prune sign-ups", err)
 }

@@ -5,8 +5,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tenon-go/tenon/auth/password"
 )
 
 // GuessKey names what is being guessed at: one factor of one account. The
@@ -91,6 +94,15 @@ func (s *Service) charge(ctx context.Context, factor, identifier string, pace Pa
 		return GuessKey{}, ErrTooManyAttempts.WithRetryAfter(wait)
 	}
 	return key, nil
+}
+
+// unchecked gives a guess back that no slot was free to check: whoever keeps the
+// slots busy must not use up the guesses of others. It returns err.
+func (s *Service) unchecked(ctx context.Context, key GuessKey, err error) error {
+	if !errors.Is(err, password.ErrOverloaded) {
+		return err
+	}
+	return errors.Join(err, s.store.Refund(ctx, key))
 }
 
 // mac identifies parts under the key that label names, without storing them.

@@ -2,9 +2,9 @@ package auth
 
 import (
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/tenon-go/tenon/auth/password"
@@ -23,7 +23,8 @@ const (
 // isForm reports whether a form of our own pages was posted; the route's guard
 // has checked that it is one.
 func isForm(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded")
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && media == "application/x-www-form-urlencoded"
 }
 
 func firstOf(values ...string) string {

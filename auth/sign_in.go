@@ -58,7 +58,7 @@ func (s *Service) ProvePassword(ctx context.Context, p SignInParams) (Attempt, e
 	}
 	user, proof, err := s.checkPassword(ctx, address, prepared)
 	if err != nil {
-		return Attempt{}, err
+		return Attempt{}, s.unchecked(ctx, key, err)
 	}
 	if !proof.match {
 		return Attempt{}, s.refuse(ctx, address, user, p)

@@ -73,7 +73,7 @@ func cleanName(name string) (string, error) {
 	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxNameLength {
 		return "", ErrInvalidName
 	}
-	if strings.ContainsFunc(name, isUnprintable) {
+	if strings.ContainsFunc(name, isUnprintable) || !strings.ContainsFunc(name, isVisible) {
 		return "", ErrInvalidName
 	}
 	return name, nil
@@ -83,6 +83,12 @@ func cleanName(name string) (string, error) {
 // and marks that turn the direction of the text around it.
 func isUnprintable(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control) || r == utf8.RuneError
+}
+
+// isVisible finds what leaves a mark: a name of joiners and fillers alone would be
+// a blank.
+func isVisible(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
 
 // cleanImage returns image if it is an http or https URL, or a small picture in

@@ -61,6 +61,9 @@ func (s *Service) WaitingSignUp(ctx context.Context, raw, browser string) (signU
 // ErrTooManyAttempts, ErrInvalidName, those of password.Prepare,
 // password.ErrOverloaded.
 func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, error) {
+	if p.Password != "" && s.store.InTransaction(ctx) {
+		return User{}, ErrInTransaction
+	}
 	signUp, sameBrowser, err := s.WaitingSignUp(ctx, p.Token, p.Browser)
 	if err != nil {
 		return User{}, err
@@ -163,7 +166,7 @@ func (s *Service) proveByPassword(ctx context.Context, signUp SignUp, typed stri
 	}
 	match, _, err := s.cfg.Passwords.Verify(ctx, string(hash), prepared)
 	if err != nil {
-		return nil, fmt.Errorf("auth: verify a password: %w", err)
+		return nil, s.unchecked(ctx, key, fmt.Errorf("auth: verify a password: %w", err))
 	}
 	if !match {
 		return nil, ErrWrongSignUpPassword

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/tenon-go/tenon/crypto"
@@ -185,8 +186,17 @@ func TestSubkeyOfAnotherPurposeIsUnknown(t *testing.T) {
 		_, err := b.Subkey(t.Context(), "token", "token-pepper", kid)
 		assert.ErrorIs(t, err, crypto.ErrUnknownKey)
 	}
+	_, err := b.Subkey(t.Context(), "data", "token-pepper", b.active(t, "data", "org-1").ID)
+	assert.ErrorIs(t, err, crypto.ErrUnknownKey) // the right purpose, but a tenant's
+	token := b.active(t, "token", "").ID
+	_, err = b.Subkey(t.Context(), "token", "token-pepper", token)
+	assert.NoError(t, err)
+	if upper := strings.ToUpper(token); upper != token { // one id in two thousand has no letter
+		_, err = b.Subkey(t.Context(), "token", "token-pepper", upper)
+		assert.ErrorIs(t, err, crypto.ErrUnknownKey)
+	}
 	for _, label := range []string{"", string(make([]byte, 257))} {
-		_, err := b.Subkey(t.Context(), "token", label, b.active(t, "token", "").ID)
+		_, err = b.Subkey(t.Context(), "token", label, b.active(t, "token", "").ID)
 		assert.ErrorIs(t, err, crypto.ErrInvalid)
 		_, _, err = b.ActiveSubkey(t.Context(), "token", label)
 		assert.ErrorIs(t, err, crypto.ErrInvalid)

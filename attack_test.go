@@ -2,10 +2,14 @@ package tenon_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +23,7 @@ import (
 	"github.com/tenon-go/tenon/crypto/cryptotest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/mail/mailtest"
+	"github.com/tenon-go/tenon/problem"
 )
 
 // smallPool opens the database of db once more with n connections.
@@ -78,4 +83,86 @@ func TestAPoolOfOneDoesNotDeadlockOnAColdKey(t *testing.T) {
 			assert.ErrorIs(t, <-signedIn, auth.ErrInvalidCredentials)
 		})
 	}
+}
+
+// Everything that people do with addresses, at once, on few addresses, alone and
+// inside transactions of the host: nothing deadlocks, and one address is one user.
+func TestManyPeopleOnFewAddressesDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		var group sync.WaitGroup
+		for i := range 12 {
+			to := fmt.Sprintf("user%d@example.com", i%3)
+			caller := auth.Client{IP: netip.MustParseAddr("192.0.2.1")} // they share its budget, too
+			group.Go(func() {
+				ctx := bundbtest.Flow(t.Context())
+				for range 6 {
+					w.harmless(t, w.asHost(ctx, i%2 == 0, func(ctx context.Context) error {
+						_, err := w.Auth.SignUp(ctx, auth.SignUpParams{Name: "Ada", Email: to, Password: password, Client: caller})
+						return err
+					}))
+					bundbtest.ClockOf(w.db).Advance(time.Minute)
+					w.harmless(t, w.asHost(ctx, i%2 == 0, func(ctx context.Context) error {
+						return w.Auth.ResendVerification(ctx, auth.ResendParams{Email: to, Client: caller})
+					}))
+					w.harmless(t, w.Drain(ctx))
+					if message, ok := w.mailbox.Last(to); ok && len(message.Links) > 0 {
+						w.harmless(t, w.asHost(ctx, i%2 == 0, func(ctx context.Context) error {
+							_, err := w.Auth.VerifyEmail(ctx, auth.VerifyEmailParams{Token: tokenOf(t, message.Links[0]), NewPassword: password})
+							return err
+						}))
+					}
+					user, _, err := w.Auth.SignIn(ctx, auth.SignInParams{Email: to, Password: password, Client: caller})
+					w.harmless(t, err)
+					if err == nil {
+						_, err = w.Sessions.RevokeOthers(ctx, user.ID, "")
+						w.harmless(t, err)
+					}
+					w.harmless(t, w.Maintain(ctx))
+				}
+			})
+		}
+		group.Wait()
+		assert.True(t, w.count(t, "tenon_users") <= 3, "one address is one user")
+		assert.Equal(t, w.count(t, "tenon_organizations"), w.count(t, "tenon_users"))
+	})
+}
+
+// asHost runs fn, in a transaction of the host if it is to.
+func (w *world) asHost(ctx context.Context, transaction bool, fn func(ctx context.Context) error) error {
+	if !transaction {
+		return fn(ctx)
+	}
+	return w.db.InTx(ctx, fn)
+}
+
+// harmless fails the test for errors that are nobody's fault but ours.
+func (w *world) harmless(t *testing.T, err error) {
+	t.Helper()
+	if kind := problem.KindOf(err); err != nil && (kind == problem.Internal || kind == problem.Unavailable) {
+		t.Error(err)
+	}
+}
+
+func tokenOf(t *testing.T, link string) string {
+	t.Helper()
+	u, err := url.Parse(link)
+	assert.NoError(t, err)
+	return u.Query().Get("token")
+}
+
+// Whether a sign-up waits does not show in what a failed sign-in costs (rule R7).
+func TestR7_AWaitingSignUpCostsNothingMore(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		const waiting, unknown = "aa@example.com", "bb@example.com"
+		w.browser(t).signUp(waiting)
+		w.browser(t).signIn("warm@example.com")
+		counts := map[string]int{}
+		for _, to := range []string{waiting, unknown} {
+			b := w.browser(t)
+			counts[to] = bundbtest.FaultsOf(w.db).Count(func() { b.post("/sign-in/email", credentials(to, "not this one")) })
+		}
+		assert.Equal(t, counts[waiting], counts[unknown])
+	})
 }

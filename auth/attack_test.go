@@ -86,3 +86,18 @@ func TestR8_RefusesATransactionBeforeAnyIO(t *testing.T) {
 	})
 	assert.NoError(t, err)
 }
+
+// An address that a host imported may not be one by today's rules. Its owner's
+// answers must be those of everybody (rule R7).
+func TestR7_AnImportedUserIsNotToldByAnError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	now := w.clock.Now()
+	imported := auth.User{ID: "imported", Email: adaKey, Display: "Ada Lovelace <ada>", EmailVerified: true, CreatedAt: now, UpdatedAt: now}
+	assert.NoError(t, w.store.CreateUser(t.Context(), imported, nil))
+	w.signUp(t)
+	assert.Equal(t, w.mailbox.Messages()[0].To, adaKey)
+	_, err := w.signIn(t, adaPassword)
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	assert.NoError(t, w.ResendVerification(t.Context(), auth.ResendParams{Email: adaEmail}))
+}

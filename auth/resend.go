@@ -25,7 +25,7 @@ func (s *Service) ResendVerification(ctx context.Context, p ResendParams) error 
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
 		signUp, err := s.store.NewestSignUp(ctx, address.Key, s.now())
 		if errors.Is(err, ErrSignUpNotFound) {
-			return s.mailNobody(ctx, address, p)
+			return s.mailNobody(ctx, address, p.Client)
 		}
 		if err != nil {
 			return err
@@ -39,23 +39,23 @@ func (s *Service) ResendVerification(ctx context.Context, p ResendParams) error 
 }
 
 // mailNobody does what mailSignUp does, for a sign-up that does not exist.
-func (s *Service) mailNobody(ctx context.Context, address Address, p ResendParams) error {
+func (s *Service) mailNobody(ctx context.Context, address Address, client Client) error {
 	id, err := s.newID()
 	if err != nil {
 		return err
 	}
 	nobody := SignUp{ID: id, Email: address.Key, Display: address.Display, ExpiresAt: s.now().Add(pendingLife)}
-	return s.mailSignUp(ctx, letter{signUp: nobody, client: p.Client, mute: true})
+	return s.mailSignUp(ctx, letter{signUp: nobody, client: client, mute: true})
 }
 
 // remind mails the link again to somebody who tried to sign in before the
-// address was proven. The statements are the same for an address that belongs to
-// a user, where no mail goes (rule R4).
+// address was proven. The statements are the same where no mail goes, because the
+// address belongs to a user or to nobody (rules R4, R7).
 func (s *Service) remind(ctx context.Context, address Address, p SignInParams) error {
 	return s.store.InTx(ctx, func(ctx context.Context) error {
 		signUp, err := s.store.NewestSignUp(ctx, address.Key, s.now())
 		if errors.Is(err, ErrSignUpNotFound) {
-			return nil
+			return s.mailNobody(ctx, address, p.Client)
 		}
 		if err != nil {
 			return err

@@ -161,7 +161,10 @@ func (s *Service) mailSignUp(ctx context.Context, l letter) error {
 	}
 	m.silent = l.mute || m.kind == ""
 	if m.to, err = ParseAddress(typed); err != nil {
-		return err
+		// A host's import: the key is the same mailbox, and must not fail alone.
+		if m.to, err = ParseAddress(l.signUp.Email); err != nil {
+			return err
+		}
 	}
 	return s.withinBudget(ctx, m, func(ctx context.Context, mayMail bool) error {
 		_, secret, err := s.cfg.Tokens.Issue(ctx, token.IssueParams{

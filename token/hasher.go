@@ -5,7 +5,10 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
+
+	"github.com/tenon-go/tenon/crypto"
 )
 
 // Peppers hands out the keys under which tokens are hashed, one per label,
@@ -14,7 +17,8 @@ import (
 type Peppers interface {
 	// ActiveSubkey returns the key that new hashes use and its id.
 	ActiveSubkey(ctx context.Context, purpose, label string) (kid string, key []byte, err error)
-	// Subkey returns the key with this id, or an error if it is gone.
+	// Subkey returns the key with this id. One that was destroyed for good is a
+	// crypto.ErrKeyDestroyed.
 	Subkey(ctx context.Context, purpose, label, kid string) ([]byte, error)
 }
 
@@ -44,7 +48,7 @@ func NewHasher(peppers Peppers) *Hasher { return &Hasher{peppers: peppers} }
 
 const (
 	hashDomain = "tenon/token/v1"
-	keyPurpose = "token" // crypto.PurposeToken
+	keyPurpose = crypto.PurposeToken
 	keyLabel   = "verifier/"
 )
 
@@ -60,14 +64,18 @@ func (h *Hasher) Hash(ctx context.Context, t Token, b Binding) (Verifier, error)
 	return Verifier{KID: kid, MAC: sum(key, t, b)}, nil
 }
 
-// Verify returns nil if v was made from t in this place, ErrMismatch if not,
-// and the error of the key store if the pepper cannot be had, which proves
-// nothing either way. The comparison takes constant time.
+// Verify returns nil if v was made from t in this place, ErrMismatch if not or
+// if its pepper was destroyed, so that nothing will ever match it again, and the
+// error of the key store if the pepper cannot be had, which proves nothing either
+// way. The comparison takes constant time.
 func (h *Hasher) Verify(ctx context.Context, t Token, b Binding, v Verifier) error {
 	if t.IsZero() || b.Purpose == "" || b.Row == "" {
 		return errBinding
 	}
 	key, err := h.peppers.Subkey(ctx, keyPurpose, keyLabel+b.Purpose, v.KID)
+	if errors.Is(err, crypto.ErrKeyDestroyed) {
+		return fmt.Errorf("%w: %w", ErrMismatch, err)
+	}
 	if err != nil {
 		return fmt.Errorf("token: verify: %w", err)
 	}

@@ -109,6 +109,25 @@ func TestR6SiblingsDieOnConsumptionNeverOnIssue(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+func TestR6SiblingsDieInTheirOwnTenantOnly(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	issue := func(tenant string) string {
+		_, secret, err := k.Issue(t.Context(), token.IssueParams{Purpose: verifyEmail, Subject: "u1", Tenant: tenant, TTL: time.Hour})
+		assert.NoError(t, err)
+		return secret.Reveal()
+	}
+	first, second, elsewhere, shared := issue("org-1"), issue("org-1"), issue("org-2"), issue("")
+	_, err := k.Consume(t.Context(), verifyEmail, first)
+	assert.NoError(t, err)
+	_, err = k.Peek(t.Context(), verifyEmail, second)
+	assert.ErrorIs(t, err, token.ErrInvalid)
+	for _, raw := range []string{elsewhere, shared} {
+		_, err = k.Peek(t.Context(), verifyEmail, raw)
+		assert.NoError(t, err)
+	}
+}
+
 func TestATokenOfAnotherPurposeIsInvalid(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
@@ -243,7 +262,7 @@ func TestARotatedPepperStillVerifiesUntilDestroyed(t *testing.T) {
 	assert.Equal(t, k.store.Rows()[1].Verifier.KID, "pep-2")
 	k.peppers.Destroy("pep-1")
 	_, err = k.Peek(t.Context(), verifyEmail, raw)
-	assert.Error(t, err)
+	assert.ErrorIs(t, err, token.ErrInvalid) // for good, so this is no outage
 	_, err = k.Peek(t.Context(), verifyEmail, fresh)
 	assert.NoError(t, err)
 }

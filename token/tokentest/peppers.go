@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -33,7 +34,8 @@ func (p *Peppers) Rotate() string {
 	return kid(p.active)
 }
 
-// Destroy makes the root with this id unknown.
+// Destroy destroys the root with this id: asking for it is a
+// crypto.ErrKeyDestroyed from now on.
 func (p *Peppers) Destroy(kid string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,8 +68,11 @@ func (p *Peppers) Subkey(ctx context.Context, purpose, label, id string) ([]byte
 	if p.err != nil {
 		return nil, p.err
 	}
+	if p.gone[id] {
+		return nil, crypto.ErrKeyDestroyed
+	}
 	for n := 1; n <= p.active; n++ {
-		if kid(n) == id && !p.gone[id] {
+		if kid(n) == id {
 			return hkdf.Key(sha256.New, []byte("tokentest root "+id), nil, purpose+"\x00"+label, 32)
 		}
 	}

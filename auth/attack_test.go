@@ -2,14 +2,18 @@ package auth_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/auth/password/passwordtest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/token"
 )
 
 // A name of what cannot be seen is none.
@@ -100,4 +104,115 @@ func TestR7_AnImportedUserIsNotToldByAnError(t *testing.T) {
 	_, err := w.signIn(t, adaPassword)
 	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
 	assert.NoError(t, w.ResendVerification(t.Context(), auth.ResendParams{Email: adaEmail}))
+}
+
+// Rule R4: a sign-up waits for a day.
+func TestR4_ASignUpWaitsForADay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	result := w.signUp(t)
+	proof := auth.VerifyEmailParams{Token: w.link(t), Browser: result.Browser.Reveal()}
+	w.clock.Advance(24 * time.Hour)
+	_, err := w.VerifyEmail(t.Context(), proof)
+	assert.ErrorIs(t, err, token.ErrInvalid)
+	w.signUp(t)
+	w.clock.Advance(24*time.Hour - time.Second)
+	_, err = w.VerifyEmail(t.Context(), auth.VerifyEmailParams{Token: w.link(t), NewPassword: adaPassword})
+	assert.NoError(t, err)
+}
+
+// Rule R4: a sign-in before the proof mails the link again, within the budget.
+func TestR4_SignInRemindsOfTheSignUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	result := w.signUp(t)
+	_, err := w.signIn(t, adaPassword)
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	assert.Len(t, w.mailbox.Messages(), 1) // one a minute
+	w.clock.Advance(time.Minute)
+	_, err = w.signIn(t, adaPassword)
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	assert.Len(t, w.mailbox.Messages(), 2)
+	_, err = w.VerifyEmail(t.Context(), auth.VerifyEmailParams{Token: w.link(t), Browser: result.Browser.Reveal()})
+	assert.NoError(t, err)
+}
+
+// Rule R5: who signs up twice in one browser may open either link there.
+func TestR5_OneBrowserMaySignUpTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.signUp(t)
+	link := w.link(t)
+	second, err := w.SignUp(t.Context(), auth.SignUpParams{
+		Name: "Ada", Email: adaEmail, Password: "another horse", Browser: first.Browser.Reveal(),
+	})
+	assert.NoError(t, err)
+	_, err = w.VerifyEmail(t.Context(), auth.VerifyEmailParams{Token: link, Browser: second.Browser.Reveal()})
+	assert.NoError(t, err)
+	_, err = w.signIn(t, adaPassword)
+	assert.NoError(t, err)
+}
+
+// Rule R6: one network may cause sixty mails an hour, whomever they go to; a
+// neighbour in the same /64 is the same network.
+func TestR6_ANetworkHasABudget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	signUp := func(i int, ip string) {
+		t.Helper()
+		_, err := w.SignUp(t.Context(), auth.SignUpParams{
+			Name: "A", Email: fmt.Sprintf("a%d@example.com", i), Password: adaPassword, Client: auth.Client{IP: netip.MustParseAddr(ip)},
+		})
+		assert.NoError(t, err)
+	}
+	for i := range 70 {
+		signUp(i, fmt.Sprintf("2001:db8::%x", i))
+	}
+	assert.Len(t, w.mailbox.Messages(), 60)
+	signUp(70, "2001:db8:0:1::1")
+	signUp(71, "192.0.2.1")
+	assert.Len(t, w.mailbox.Messages(), 62)
+	w.clock.Advance(time.Hour)
+	signUp(72, "2001:db8::1")
+	assert.Len(t, w.mailbox.Messages(), 63)
+}
+
+// Rule R6: the owner hears of strangers who sign up once a day at most.
+func TestR6_OneNoteADayAboutStrangers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ada(t)
+	before := len(w.mailbox.Messages())
+	for range 24 {
+		w.clock.Advance(time.Hour)
+		w.strangerSignsUp(t)
+	}
+	assert.Len(t, w.mailbox.Messages(), before+1)
+	w.clock.Advance(time.Hour)
+	w.strangerSignsUp(t)
+	assert.Len(t, w.mailbox.Messages(), before+2)
+}
+
+func (w *world) strangerSignsUp(t *testing.T) {
+	t.Helper()
+	_, err := w.SignUp(t.Context(), auth.SignUpParams{Name: "Stranger", Email: adaEmail, Password: "typed by a stranger"})
+	assert.NoError(t, err)
+}
+
+// Rule R8: the pace of passwords is NIST's hundred, with waits up to 15 minutes,
+// and one guess forgotten an hour. Whoever guesses as fast as allowed for a day
+// gets no more than that.
+func TestR8_ThePaceOfPasswords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ada(t)
+	for end := w.clock.Now().Add(4 * 24 * time.Hour); w.clock.Now().Before(end); {
+		_, err := w.signIn(t, "not this one")
+		if refused, ok := errors.AsType[*problem.Error](err); ok && refused.RetryAfter > 0 {
+			assert.True(t, refused.RetryAfter <= time.Hour, "the wait is an hour at most")
+			w.clock.Advance(refused.RetryAfter)
+		}
+	}
+	assert.True(t, w.passwords.count() > 100, "the cap is reached")
+	assert.True(t, w.passwords.count() <= 100+4*24, "a hundred, and one an hour")
 }

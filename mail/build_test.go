@@ -120,6 +120,7 @@ func TestNothingLeavesItsHeader(t *testing.T) {
 			"quoted local part": func(m *Message) { m.To = `"` + evil + `"@example.com` },
 			"domain":            func(m *Message) { m.To = "a@" + evil + "x" },
 			"name":              func(m *Message) { m.To = evil + "\x00 <ann@example.com>" },
+			"encoded name":      func(m *Message) { m.To = mime.BEncoding.Encode("utf-8", "Ann\r\n"+evil) + " <ann@example.com>" },
 		} {
 			m := good()
 			spoil(&m)

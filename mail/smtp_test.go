@@ -174,7 +174,9 @@ func TestAServerThatMisbehavesIsATemporaryError(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := r.sender(t, r.start(t), withPassword)
-			assert.False(t, IsPermanent(sendError(t, s.Send(t.Context(), good()))), "permanent")
+			err := s.Send(t.Context(), good())
+			assert.False(t, IsPermanent(sendError(t, err)), "permanent")
+			assert.Equal(t, errors.Is(err, errTooMuch), strings.HasPrefix(name, "endless"))
 			assert.Equal(t, r.received(), "")
 		})
 	}

@@ -150,7 +150,7 @@ func TestForgedTokensOfEveryLength(t *testing.T) {
 func TestR2_OnlyMarkedRoutesStartSessions(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		firstFactors := map[string]bool{"/sign-in/email": true}
+		firstFactors := w.FirstFactors()
 		w.user(t, email)
 		for i, o := range w.operations(t) {
 			b := w.browser(t)

@@ -28,6 +28,7 @@ func rules() []rule {
 		{"the core links no driver", coreLinksNoDriver},
 		{"HTTP stays in its files", httpStaysInItsFiles},
 		{"R2 only auth opens the door", onlyAuthOpensTheDoor},
+		{"no back doors", noBackDoors},
 		{"no init", noInit},
 		{"no state", noState},
 		{"no panic", noPanic},

@@ -103,21 +103,28 @@ func codeFixtures() map[string]fixture {
 			files: map[string]string{"a/a.go": "func init() {}", "a/method.go": "type t int\nfunc (t) init() {}", "a/a_test.go": "func init() {}"},
 			want:  []string{"a/a.go:2: "},
 		},
+		"no back doors": {
+			files: map[string]string{
+				"a/dot.go": "import . \"time\"", "a/twice.go": "import \"time\"\nimport t \"time\"", "a/unsafe.go": "import _ \"unsafe\"\n//go:linkname f other.f\nfunc f()",
+				"a/good.go": "import \"time\"\nimport _ \"embed\"", "a/a_test.go": "import . \"time\"",
+			},
+			want: []string{"a/dot.go:2: ", "a/twice.go:3: ", "a/unsafe.go:2: ", "a/unsafe.go:3: "},
+		},
 		"no state": {
 			files: map[string]string{
-				"a/bad.go":    "var cache map[string]int\nvar a, Limit = 1, 2\nvar errCount int\nvar errs = map[string]error{}",
+				"a/bad.go":    "var cache map[string]int\nvar a, Limit = 1, 2\nvar errCount int\nvar errs = map[string]error{}\nvar errCache = map[string]int{}",
 				"a/good.go":   "var _ io.Reader = t{}\nvar ErrX = problem.New()\nvar eof = errors.New(``)\nvar p = regexp.MustCompile(``)\n//go:embed x\nvar fs embed.FS\n\nfunc f() { var local int }",
 				"a/a_test.go": "var state int", "a/atest/kit.go": "var state int",
 			},
-			want: []string{"a/bad.go:2: var cache", "a/bad.go:3: var a", "a/bad.go:4: var errCount", "a/bad.go:5: var errs"},
+			want: []string{"a/bad.go:2: var cache", "a/bad.go:3: var a", "a/bad.go:4: var errCount", "a/bad.go:5: var errs", "a/bad.go:6: var errCache"},
 		},
 		"no panic": {
 			files: map[string]string{
-				"a/bad.go":    "func f() { panic(`x`) }\nfunc g() { v := recover(); panic(w) }\nfunc h() { panic(http.ErrAbortHandler) }",
+				"a/bad.go":    "func f() { panic(`x`) }\nfunc g() { v := recover(); panic(w) }\nfunc h() { panic(http.ErrAbortHandler) }\nfunc i() { os.Exit(1) }\nfunc j() { log.Fatalf(``) }",
 				"a/good.go":   "func f() { v := recover(); panic(v) }\nfunc g() { if v := recover(); v != nil { panic(http.ErrAbortHandler) } }",
-				"a/a_test.go": "func f() { panic(1) }",
+				"a/a_test.go": "func f() { panic(1) }", "cmd/x/main.go": "func main() { os.Exit(1) }",
 			},
-			want: []string{"a/bad.go:2: ", "a/bad.go:3: ", "a/bad.go:4: "},
+			want: []string{"a/bad.go:2: ", "a/bad.go:3: ", "a/bad.go:4: ", "a/bad.go:5: ", "a/bad.go:6: "},
 		},
 		"exported names are documented": {
 			files: map[string]string{

@@ -39,6 +39,32 @@ func (m *module) inCode(check func(s *source, n ast.Node) string) []string {
 	return out
 }
 
+// noBackDoors finds what would let a file get around the other rules, which look
+// for names.
+func noBackDoors(m *module) []string {
+	var out []string
+	for _, s := range m.sources {
+		if s.kit() {
+			continue
+		}
+		seen := map[string]bool{}
+		for _, spec := range s.file.Imports {
+			if seen[spec.Path.Value] || spec.Path.Value == `"unsafe"` || spec.Name != nil && spec.Name.Name == "." {
+				out = append(out, s.at(spec.Pos(), "an import by a dot, twice or of unsafe"))
+			}
+			seen[spec.Path.Value] = true
+		}
+		for _, group := range s.file.Comments {
+			for _, c := range group.List {
+				if strings.HasPrefix(c.Text, "//go:linkname ") {
+					out = append(out, s.at(c.Pos(), "a name of another package by the linker"))
+				}
+			}
+		}
+	}
+	return out
+}
+
 func noInit(m *module) []string {
 	return m.inCode(func(_ *source, n ast.Node) string {
 		if fn, ok := n.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
@@ -47,8 +73,6 @@ func noInit(m *module) []string {
 		return ""
 	})
 }
-
-var errorName = regexp.MustCompile(`^[Ee]rr[A-Z]`)
 
 // noState finds package variables other than errors, patterns, embedded files and
 // interface assertions.
@@ -61,7 +85,7 @@ func noState(m *module) []string {
 				continue
 			}
 			for _, spec := range gen.Specs {
-				if v := spec.(*ast.ValueSpec); isState(gen, v) {
+				if v := spec.(*ast.ValueSpec); isState(s, gen, v) {
 					out = append(out, s.at(v.Pos(), "var %s: a package holds no state", v.Names[0].Name))
 				}
 			}
@@ -70,7 +94,7 @@ func noState(m *module) []string {
 	return out
 }
 
-func isState(gen *ast.GenDecl, spec *ast.ValueSpec) bool {
+func isState(s *source, gen *ast.GenDecl, spec *ast.ValueSpec) bool {
 	if embeds(gen.Doc) || embeds(spec.Doc) {
 		return false
 	}
@@ -79,13 +103,21 @@ func isState(gen *ast.GenDecl, spec *ast.ValueSpec) bool {
 		if i < len(spec.Values) {
 			made = dotted(spec.Values[i])
 		}
-		named := errorName.MatchString(id.Name) && (spec.Type == nil || strings.HasSuffix(dotted(spec.Type), "rror"))
-		fixed := id.Name == "_" || named || slices.Contains([]string{"regexp.MustCompile", "errors.New", "problem.New"}, made)
-		if !fixed {
+		if id.Name != "_" && !isConstant(s, made) {
 			return true
 		}
 	}
 	return false
+}
+
+// isConstant reports whether what a function made is never changed: an error, with
+// a cause or not, or a pattern.
+func isConstant(s *source, made string) bool {
+	if s.dir() == "problem" {
+		made = "problem." + made
+	}
+	return slices.Contains([]string{"errors.New", "fmt.Errorf", "problem.New", "regexp.MustCompile"}, made) ||
+		strings.HasPrefix(made, "problem.New.")
 }
 
 func embeds(doc *ast.CommentGroup) bool {
@@ -108,7 +140,7 @@ func dotted(e ast.Expr) string {
 }
 
 // noPanic lets pass what must go on after it was recovered, and what net/http
-// wants for an answer that is cut off.
+// wants for an answer that is cut off. To end the process is a program's right.
 func noPanic(m *module) []string {
 	var out []string
 	for _, s := range m.sources {
@@ -120,7 +152,7 @@ func noPanic(m *module) []string {
 			caught := recovered(fn)
 			ast.Inspect(fn, func(n ast.Node) bool {
 				call, ok := n.(*ast.CallExpr)
-				if ok && isName(call.Fun, "panic") && len(call.Args) == 1 && !caught[dotted(call.Args[0])] {
+				if ok && (panics(call, caught) || exits(call) && floorOf(s.dir()) != floorProgram) {
 					out = append(out, s.at(n.Pos(), "a library returns its errors"))
 				}
 				return true
@@ -128,6 +160,15 @@ func noPanic(m *module) []string {
 		}
 	}
 	return out
+}
+
+func panics(call *ast.CallExpr, caught map[string]bool) bool {
+	return isName(call.Fun, "panic") && len(call.Args) == 1 && !caught[dotted(call.Args[0])]
+}
+
+func exits(call *ast.CallExpr) bool {
+	name := dotted(call.Fun)
+	return name == "os.Exit" || strings.HasPrefix(name, "log.Fatal") || strings.HasPrefix(name, "log.Panic")
 }
 
 // recovered returns what a function may panic with: the names it recovers into.

@@ -141,6 +141,9 @@ func TestR33_OthersCannotReachTheMailbox(t *testing.T) {
 	other := options{}
 	assert.NoError(t, other.checkListener(listener{&net.TCPAddr{IP: net.IPv6loopback, Port: 81}}))
 	assert.Equal(t, other.baseURL, "http://localhost:81")
+	usual := options{}
+	assert.NoError(t, usual.checkListener(listener{&net.TCPAddr{IP: net.IPv6loopback, Port: 80}}))
+	assert.Equal(t, usual.baseURL, "http://localhost") // as browsers write it, or they would be redirected for ever
 }
 
 type listener struct{ addr net.Addr }

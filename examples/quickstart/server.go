@@ -10,11 +10,15 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/mail/mailtest"
 )
+
+// maxBody bounds what a request may bring; Tenon's own routes are stricter.
+const maxBody = 1 << 20
 
 // server is the product: Tenon, its own pages, and the development mailbox.
 type server struct {
@@ -64,7 +68,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /style.css", s.style)
 	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)
 	mux.HandleFunc("GET /dev/mailbox.json", s.mailboxJSON)
-	return s.atHome(mux)
+	return s.atHome(http.MaxBytesHandler(mux, maxBody))
 }
 
 // greet says where to look.
@@ -97,7 +101,8 @@ func (o *options) checkListener(listener net.Listener) error {
 		return fmt.Errorf("%s can be reached by others, who could read the mail at /dev/mailbox; "+
 			"listen on 127.0.0.1, or accept that with -insecure-dev", o.addr)
 	}
-	o.baseURL = cmp.Or(o.baseURL, fmt.Sprintf("http://localhost:%d", addr.Port))
+	// Browsers leave out the port that goes without saying, here and in Host.
+	o.baseURL = cmp.Or(o.baseURL, strings.TrimSuffix(fmt.Sprintf("http://localhost:%d", addr.Port), ":80"))
 	return nil
 }
 

@@ -23,6 +23,21 @@ func newHasher(t testing.TB, cfg Config) *Hasher {
 	return h
 }
 
+func TestAPanicInsideAHashGivesItsSlotBack(t *testing.T) {
+	t.Parallel()
+	h := newHasher(t, Config{Slots: 1})
+	derive := h.derive
+	h.derive = func(params, string, []byte, int) ([]byte, error) { panic("inside") }
+	func() {
+		defer func() { assert.Equal(t, recover(), any("inside")) }()
+		_, _ = h.Hash(t.Context(), "correct horse")
+	}()
+	assert.Equal(t, h.Stats().InUse, 0)
+	h.derive = derive
+	_, err := h.Hash(t.Context(), "correct horse")
+	assert.NoError(t, err)
+}
+
 func TestHashVerifiesAndIsSalted(t *testing.T) {
 	t.Parallel()
 	for _, algorithm := range []string{Argon2id, PBKDF2SHA256} {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -164,5 +166,53 @@ func TestR7_AWaitingSignUpCostsNothingMore(t *testing.T) {
 			counts[to] = bundbtest.FaultsOf(w.db).Count(func() { b.post("/sign-in/email", credentials(to, "not this one")) })
 		}
 		assert.Equal(t, counts[waiting], counts[unknown])
+	})
+}
+
+// What keeps a user out after the right password is answered like a wrong one.
+func TestR7_ABanLooksLikeAWrongPassword(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.user(t, email)
+		wrong := shape(b.post("/sign-in/email", credentials(email, "not this one")))
+		_, err := w.db.Statement("UPDATE tenon_users SET banned_at = created_at").Exec(t.Context())
+		assert.NoError(t, err)
+		assert.Equal(t, shape(b.signIn(email)), wrong)
+	})
+}
+
+// Two links of one address open in two tabs at once: one user, and the other tab
+// is told that its link is dead, on a page.
+func TestTwoTabsOfOneBrowser(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser(t)
+		b.signUp(email)
+		link := "/verify-email?token=" + w.link(t, email)
+		first, second := b.open(link), b.open(link)
+		assert.Equal(t, b.submit(first, url.Values{}).StatusCode, http.StatusSeeOther)
+		late := b.submit(second, url.Values{})
+		assert.Equal(t, late.StatusCode, http.StatusBadRequest)
+		assert.Contains(t, late.body, "not valid any more")
+		assert.Equal(t, w.count(t, "tenon_users"), 1)
+	})
+}
+
+// A form takes the secret from the cookie of its page alone, whatever the case of
+// its media type and whatever else it carries.
+func TestR24_AFormConfirmsWhatItsPageShowed(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser(t)
+		b.signUp(email)
+		page := b.open("/verify-email?token=" + w.link(t, email))
+		w.browser(t).signUp("eve@example.com")
+		other := w.link(t, "eve@example.com")
+		values := url.Values{"_nonce": {nonce.FindStringSubmatch(page.body)[1]}, "token": {other}, "newPassword": {password}}
+		r := b.request(http.MethodPost, "/verify-email?token="+other, "Application/X-WWW-Form-URLEncoded", strings.NewReader(values.Encode()))
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		assert.Equal(t, b.do(r).StatusCode, http.StatusSeeOther)
+		assert.Equal(t, w.count(t, "tenon_users WHERE email = 'ada@example.com'"), 1)
+		assert.Equal(t, w.count(t, "tenon_users"), 1)
 	})
 }

@@ -60,6 +60,13 @@ func TestBlindIndexAcrossRotation(t *testing.T) {
 		assert.NoError(t, err)
 		assert.Equal(t, both, []crypto.IndexValue{fresh, old})
 	}
+	for range 8 { // wherever the active key stands among the ids
+		kid, err := b.RotateDEK(t.Context(), "data", "")
+		assert.NoError(t, err)
+		all, err := b.IndexLookup(t.Context(), emails, "", "ada@example.com")
+		assert.NoError(t, err)
+		assert.Equal(t, all[0].KID, kid)
+	}
 }
 
 func TestBlindIndexFailures(t *testing.T) {

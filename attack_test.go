@@ -153,19 +153,28 @@ func tokenOf(t *testing.T, link string) string {
 	return u.Query().Get("token")
 }
 
-// Whether a sign-up waits does not show in what a failed sign-in costs (rule R7).
+// Whether a sign-up waits does not show in what a failed sign-in or another mail
+// costs (rule R7).
 func TestR7_AWaitingSignUpCostsNothingMore(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
-		const waiting, unknown = "aa@example.com", "bb@example.com"
+		const waiting, unknown, known = "aa@example.com", "bb@example.com", "cc@example.com"
+		w.user(t, known)
 		w.browser(t).signUp(waiting)
 		w.browser(t).signIn("warm@example.com")
-		counts := map[string]int{}
-		for _, to := range []string{waiting, unknown} {
-			b := w.browser(t)
-			counts[to] = bundbtest.FaultsOf(w.db).Count(func() { b.post("/sign-in/email", credentials(to, "not this one")) })
+		for _, path := range []string{"/sign-in/email", "/send-verification-email"} {
+			counts := map[string]int{}
+			for _, to := range []string{waiting, unknown, known} {
+				body := credentials(to, "not this one")
+				if path != "/sign-in/email" {
+					delete(body, "password")
+				}
+				b := w.browser(t)
+				counts[to] = bundbtest.FaultsOf(w.db).Count(func() { b.post(path, body) })
+			}
+			assert.Equal(t, counts[waiting], counts[unknown])
+			assert.Equal(t, counts[known], counts[unknown])
 		}
-		assert.Equal(t, counts[waiting], counts[unknown])
 	})
 }
 

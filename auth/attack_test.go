@@ -216,3 +216,24 @@ func TestR8_ThePaceOfPasswords(t *testing.T) {
 	assert.True(t, w.passwords.count() > 100, "the cap is reached")
 	assert.True(t, w.passwords.count() <= 100+4*24, "a hundred, and one an hour")
 }
+
+// credulous takes every password for the right one.
+type credulous struct{ *passwordtest.Hasher }
+
+func (credulous) Verify(context.Context, string, string) (match, rehash bool, err error) {
+	return true, true, nil
+}
+
+// Even a password that matches the decoy opens nothing (rule R7), and renews
+// nothing.
+func TestR7_TheDecoyIsNobodysPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *auth.Config) { c.Passwords = credulous{passwordtest.New(t)} })
+	_, err := w.signIn(t, adaPassword)
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	now := w.clock.Now()
+	assert.NoError(t, w.store.CreateUser(t.Context(), auth.User{ID: "a", Email: adaKey, Display: adaEmail, CreatedAt: now, UpdatedAt: now}, nil))
+	_, err = w.signIn(t, adaPassword)
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials) // a user without a password
+	assert.Len(t, w.sessions.passes, 0)
+}

@@ -153,6 +153,24 @@ func TestR5_OneBrowserMaySignUpTwice(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// Rule R5: a browser that signed up itself, for another address or for this one,
+// is another browser than the stranger's.
+func TestR5_AnotherBrowsersTokenIsNoProof(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.strangerSignsUp(t)
+	link := w.link(t)
+	owner := w.signUp(t)
+	for _, browser := range []string{owner.Browser.Reveal(), "", link} {
+		_, err := w.VerifyEmail(t.Context(), auth.VerifyEmailParams{Token: link, Browser: browser})
+		assert.ErrorIs(t, err, auth.ErrSignUpProofRequired)
+	}
+	_, err := w.VerifyEmail(t.Context(), auth.VerifyEmailParams{Token: link, Browser: owner.Browser.Reveal(), NewPassword: adaPassword})
+	assert.NoError(t, err)
+	_, err = w.signIn(t, "typed by a stranger")
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+}
+
 // Rule R6: one network may cause sixty mails an hour, whomever they go to; a
 // neighbour in the same /64 is the same network.
 func TestR6_ANetworkHasABudget(t *testing.T) {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -39,8 +40,8 @@ func ParseAddress(typed string) (Address, error) {
 		return Address{}, ErrInvalidEmail
 	}
 	local := typed[:at]
-	domain, err := idna.Lookup.ToASCII(typed[at+1:])
-	if err != nil || !isDotString(local) || !isHostname(domain) {
+	domain, ok := asciiDomain(typed[at+1:])
+	if !ok || !isDotString(local) || !isHostname(domain) {
 		return Address{}, ErrInvalidEmail
 	}
 	mailbox := local + "@" + domain
@@ -52,6 +53,20 @@ func ParseAddress(typed string) (Address, error) {
 		Display: typed,
 		Mailbox: mailbox,
 	}, nil
+}
+
+// asciiDomain returns domain as IDNA looks it up. A domain whose ASCII form would
+// not be looked up as itself has no stable name, and is none.
+func asciiDomain(domain string) (string, bool) {
+	if !utf8.ValidString(domain) {
+		return "", false
+	}
+	ascii, err := idna.Lookup.ToASCII(domain)
+	if err != nil {
+		return "", false
+	}
+	again, err := idna.Lookup.ToASCII(ascii)
+	return ascii, err == nil && again == ascii
 }
 
 // budgetKey is the mailbox behind a sub-address: mail for ada+shop@example.com

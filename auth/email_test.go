@@ -33,7 +33,7 @@ func TestHostileAddressesAreRefused(t *testing.T) {
 		".ada@example.com", "ada.@example.com", "a..da@example.com", "ada@-example.com", "ada@example-.com", "ada@exa_mple.com",
 		"ada@example..com", "ada@.example.com", "Ada <ada@example.com>", "ada@example.com,eve@example.com", "ada(comment)@example.com",
 		"ada@example.com@evil.com\xff", strings.Repeat("a", 65) + "@example.com", "a@" + strings.Repeat("a.", 130) + "com",
-		"a@" + strings.Repeat("a", 64) + ".com",
+		"a@" + strings.Repeat("a", 64) + ".com", "0@0\x9c.A", "a@xn--0-q10i.a", "a@exam\u0080ple.com",
 	} {
 		if got, err := auth.ParseAddress(typed); err == nil {
 			t.Errorf("%q is accepted as %+v", typed, got)

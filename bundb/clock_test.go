@@ -3,7 +3,6 @@ package bundb
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -26,7 +25,7 @@ type desk struct {
 func newDesk(ahead time.Duration) (*desk, *clock) {
 	t := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	d := &desk{machine: t, database: t.Add(ahead)}
-	c := newClock(Config{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}, d.read)
+	c := newClock(Config{Logger: slog.New(slog.DiscardHandler)}, d.read)
 	c.local = d.local
 	c.ref.Store(&reading{local: t, database: t, next: t})
 	return d, c

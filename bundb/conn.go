@@ -59,8 +59,8 @@ func (c txConn) QueryRowContext(ctx context.Context, query string, args ...any) 
 // transaction. database/sql looks at it first, so the statement fails with
 // sql.ErrTxDone before it reaches a connection.
 type finished struct {
-	context.Context
-	done chan struct{}
+	context.Context //nolint:containedctx // it is a context, with another end
+	done            chan struct{}
 }
 
 func newFinished(ctx context.Context) finished {

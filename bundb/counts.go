@@ -9,7 +9,7 @@ func (s Statement) Counts(ctx context.Context, args ...any) (map[string]int64, e
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // what went wrong is in rows.Err
+	defer rows.Close()
 	counts := map[string]int64{}
 	for rows.Next() {
 		var key string

@@ -11,9 +11,9 @@ import (
 
 // watched tells when someone begins to wait for its end.
 type watched struct {
-	context.Context
-	once  *sync.Once
-	asked chan struct{}
+	context.Context //nolint:containedctx // it is a context that tells who waits
+	once            *sync.Once
+	asked           chan struct{}
 }
 
 func (w watched) Done() <-chan struct{} {

@@ -141,7 +141,7 @@ func TestFinishedTransactionIsErrTxDone(t *testing.T) {
 			assert.ErrorIs(t, err, sql.ErrTxDone)
 			var n int
 			assert.ErrorIs(t, db.Statement("SELECT 1").QueryRow(ctx).Scan(&n), sql.ErrTxDone)
-			_, err = db.Raw(ctx).QueryContext(ctx, "SELECT 1")
+			_, err = db.Raw(ctx).QueryContext(ctx, "SELECT 1") //nolint:sqlclosecheck // there are none
 			assert.ErrorIs(t, err, sql.ErrTxDone)
 			assert.ErrorIs(t, db.InTx(ctx, func(context.Context) error { return nil }), sql.ErrTxDone)
 			assert.True(t, db.InTransaction(ctx), "a finished transaction is still not the pool")

@@ -83,7 +83,10 @@ func TestBlindIndexFailures(t *testing.T) {
 		index crypto.Index
 		want  error
 	}{
-		{unnamed, crypto.ErrInvalid}, {perTenant, crypto.ErrInvalid}, {picky, odd}, {sql, crypto.ErrInvalid},
+		{unnamed, crypto.ErrInvalid},
+		{perTenant, crypto.ErrInvalid},
+		{picky, odd},
+		{sql, crypto.ErrInvalid},
 		{unknown, crypto.ErrNoActiveKey},
 	} {
 		_, err := b.IndexValue(t.Context(), c.index, "", "x")

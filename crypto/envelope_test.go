@@ -77,10 +77,14 @@ func TestPlaintextLengths(t *testing.T) {
 func TestPlacesAreNotAmbiguous(t *testing.T) {
 	t.Parallel()
 	same := []Field{
-		{Column{"data", "a", "bc"}, "r", "t"}, {Column{"data", "ab", "c"}, "r", "t"},
-		{Column{"data", "a", "b"}, "cr", "t"}, {Column{"data", "a", "bcr"}, "t", ""},
-		{Column{"data", "a", "bc"}, "rt", ""}, {Column{"dataa", "b", "c"}, "r", "t"},
-		{Column{"data", "a", "bc"}, "\x00\x00\x00\x01t", ""}, {Column{"data", "a", "bc"}, "r", "\x00t"},
+		{Column{"data", "a", "bc"}, "r", "t"},
+		{Column{"data", "ab", "c"}, "r", "t"},
+		{Column{"data", "a", "b"}, "cr", "t"},
+		{Column{"data", "a", "bcr"}, "t", ""},
+		{Column{"data", "a", "bc"}, "rt", ""},
+		{Column{"dataa", "b", "c"}, "r", "t"},
+		{Column{"data", "a", "bc"}, "\x00\x00\x00\x01t", ""},
+		{Column{"data", "a", "bc"}, "r", "\x00t"},
 	}
 	for i, from := range same {
 		dek, sealed := sealOne(t, from, "secret")

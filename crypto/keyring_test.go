@@ -95,7 +95,8 @@ func TestFieldsNeedTheirPlace(t *testing.T) {
 	sealed := b.seal(t, secrets.Field("row", ""), "x")
 	long := string(make([]byte, 513))
 	for _, f := range []crypto.Field{
-		{}, secrets.Field("", ""), secrets.Field(long, ""), secrets.Field("row", long),
+		{},
+		secrets.Field("", ""), secrets.Field(long, ""), secrets.Field("row", long),
 		{Column: crypto.Column{Purpose: "data", Table: "t"}, Row: "1"},
 		{Column: crypto.Column{Purpose: "data", Column: "c"}, Row: "1"},
 		{Column: crypto.Column{Table: "t", Column: "c"}, Row: "1"},

@@ -127,10 +127,9 @@ func TestThePasswordIsNeverSentInClear(t *testing.T) {
 	assert.Error(t, err)
 	assert.NotContains(t, fmt.Sprintf("%+v %#v", base, base), password)
 	// Even a session that lost its TLS would refuse.
-	c := &session{}
 	r := &relay{exts: []string{"AUTH PLAIN"}}
 	s := r.sender(t, r.start(t), withPassword)
-	c, err = s.connect(t.Context())
+	c, err := s.connect(t.Context())
 	assert.NoError(t, err)
 	defer c.close()
 	s.cfg.TLS = NoTLS

@@ -151,7 +151,7 @@ func (c *conn) sever() {
 type tx struct {
 	inner driver.Tx
 	conn  *conn
-	ctx   context.Context // database/sql gives Commit none
+	ctx   context.Context //nolint:containedctx // database/sql gives Commit none
 }
 
 // Commit implements driver.Tx.

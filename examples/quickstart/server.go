@@ -117,7 +117,7 @@ func (s *server) atHome(next http.Handler) http.Handler {
 		case isLoopback(r.Host) && r.Method == http.MethodGet && !isDev(r.URL.Path):
 			target := *r.URL
 			target.Scheme, target.Host = s.base.Scheme, s.base.Host
-			http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect)
+			http.Redirect(w, r, target.String(), http.StatusTemporaryRedirect) //nolint:gosec // to the base URL's host
 		default:
 			http.Error(w, "This server answers to "+s.base.Host+" only.", http.StatusMisdirectedRequest)
 		}

@@ -255,3 +255,22 @@ func TestR7_TheDecoyIsNobodysPassword(t *testing.T) {
 	assert.ErrorIs(t, err, auth.ErrInvalidCredentials) // a user without a password
 	assert.Len(t, w.sessions.passes, 0)
 }
+
+// A success gives its own unit back and forgives nobody else's (rule R9).
+func TestR8_TheOwnersSuccessForgivesNoStranger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ada(t)
+	for range 4 {
+		_, err := w.signIn(t, "not this one")
+		assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	}
+	for range 3 {
+		_, err := w.signIn(t, adaPassword)
+		assert.NoError(t, err)
+	}
+	_, err := w.signIn(t, "not this one")
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	_, err = w.signIn(t, adaPassword)
+	assert.ErrorIs(t, err, auth.ErrTooManyAttempts)
+}

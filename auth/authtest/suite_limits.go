@@ -118,6 +118,13 @@ func testRefund(t *testing.T, w *world) {
 	assert.NoError(t, w.Store.Refund(t.Context(), key))
 	assert.Equal(t, w.charge(t, key, once, 0), 0)
 	assert.True(t, w.charge(t, key, once, 0) > 0, "refunds below zero are not kept")
+	three := guessKey("b")
+	for range 3 {
+		assert.Equal(t, w.charge(t, three, pace(), 0), 0)
+	}
+	assert.NoError(t, w.Store.Refund(t.Context(), three))
+	assert.Equal(t, w.charge(t, three, pace(), 0), 0)
+	assert.True(t, w.charge(t, three, pace(), 0) > 0, "one was given back, not all")
 }
 
 func testPruneGuesses(t *testing.T, w *world) {

@@ -189,9 +189,9 @@ func TestAStoreThatAnswersForAnotherSlotIsNotBelieved(t *testing.T) {
 
 // watched is a ctx that tells when somebody waits for its end.
 type watched struct {
-	context.Context
-	once    *sync.Once
-	waiting chan struct{}
+	context.Context //nolint:containedctx // it is a context that tells who waits
+	once            *sync.Once
+	waiting         chan struct{}
 }
 
 func newWatched(ctx context.Context) watched {

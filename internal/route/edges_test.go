@@ -18,7 +18,9 @@ func TestR16_JSONForARouteWithAFormRefusesOtherOrigins(t *testing.T) {
 	t.Parallel()
 	h := mount(t, config(), entry("POST", "/both", guarded(route.JSON|route.Form)))
 	for _, headers := range [][]string{
-		{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"},
+		{"Sec-Fetch-Site", "cross-site"},
+		{"Origin", "https://evil.example"},
+		{"Origin", "null"},
 		{"Sec-Fetch-Site", "same-site", "Origin", "https://evil.example.com"},
 	} {
 		w := call(h, "POST", "/api/auth/both", `{"token":"t"}`, append(headers, "Content-Type", jsonType)...)

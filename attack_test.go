@@ -225,3 +225,48 @@ func TestR24_AFormConfirmsWhatItsPageShowed(t *testing.T) {
 		assert.Equal(t, w.count(t, "tenon_users"), 1)
 	})
 }
+
+// The secret of a link is in a cookie for a quarter of an hour, and no longer
+// than it is good for; the page it was in tells nobody (rule R24).
+func TestR24_TheParkedSecretIsShortLived(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser(t)
+		b.signUp(email)
+		link := "/verify-email?token=" + w.link(t, email)
+		parked := b.page(link)
+		assert.Equal(t, parked.Header.Get("Referrer-Policy"), "no-referrer")
+		assert.Equal(t, parked.Header.Get("Cache-Control"), "no-store")
+		cookies := parked.Cookies()
+		assert.Len(t, cookies, 1)
+		assert.Equal(t, cookies[0].Name, "tenon_dev_link")
+		assert.Equal(t, cookies[0].MaxAge, 15*60)
+		assert.True(t, cookies[0].HttpOnly, "no script reads it")
+		assert.Equal(t, b.submit(b.page("/verify-email"), url.Values{}).StatusCode, http.StatusSeeOther)
+		assert.Equal(t, b.cookie("link"), "")
+		b.page(link)
+		assert.NotEqual(t, b.cookie("link"), "")
+		b.page("/verify-email") // the link is dead
+		assert.Equal(t, b.cookie("link"), "")
+	})
+}
+
+// A dead link leads to the page for errors, if that is allowed.
+func TestR24_ErrorCallbackURLsAreJudged(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.browser(t)
+		for target, want := range map[string]int{
+			"/oops#part": http.StatusSeeOther, base + "/oops": http.StatusSeeOther, "//evil.example": http.StatusForbidden,
+			"https://evil.example": http.StatusForbidden, "http:///evil.example": http.StatusForbidden,
+			"http:evil.example": http.StatusForbidden, "/\\evil.example": http.StatusForbidden,
+			base + "@evil.example": http.StatusForbidden, base + ".evil.example": http.StatusForbidden,
+		} {
+			got := b.page("/verify-email?errorCallbackURL=" + url.QueryEscape(target))
+			if location := got.Header.Get("Location"); got.StatusCode != want || strings.Contains(location, "evil") {
+				t.Errorf("%s: %d to %q", target, got.StatusCode, location)
+			}
+		}
+		assert.Equal(t, b.page("/verify-email?errorCallbackURL=%2Foops%23part").Header.Get("Location"), "/oops?error=INVALID_TOKEN#part")
+	})
+}

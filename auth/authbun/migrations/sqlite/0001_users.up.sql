@@ -1,5 +1,5 @@
 CREATE TABLE tenon_users (
-    id               TEXT PRIMARY KEY,
+    id               TEXT NOT NULL PRIMARY KEY,
     email            TEXT NOT NULL,
     email_display    TEXT NOT NULL,
     email_verified   BOOLEAN NOT NULL,
@@ -15,20 +15,20 @@ CREATE TABLE tenon_users (
 CREATE UNIQUE INDEX tenon_users_email_key ON tenon_users (email);
 
 CREATE TABLE tenon_credentials (
-    user_id    TEXT PRIMARY KEY REFERENCES tenon_users (id) ON DELETE CASCADE,
+    user_id    TEXT NOT NULL PRIMARY KEY REFERENCES tenon_users (id) ON DELETE CASCADE,
     password   BLOB NOT NULL,
     updated_at TIMESTAMP NOT NULL
 );
 
 -- Which configured address made whom a superuser; it acts once.
 CREATE TABLE tenon_superuser_claims (
-    email      TEXT PRIMARY KEY,
+    email      TEXT NOT NULL PRIMARY KEY,
     user_id    TEXT NOT NULL,
     claimed_at TIMESTAMP NOT NULL
 );
 
 CREATE TABLE tenon_sign_ups (
-    id            TEXT PRIMARY KEY,
+    id            TEXT NOT NULL PRIMARY KEY,
     user_id       TEXT NOT NULL,
     email         TEXT NOT NULL,
     email_display TEXT NOT NULL,

@@ -1,5 +1,5 @@
 CREATE TABLE tenon_sessions (
-    id               TEXT PRIMARY KEY,
+    id               TEXT NOT NULL PRIMARY KEY,
     selector         TEXT NOT NULL,
     kid              TEXT NOT NULL,
     verifier         BLOB NOT NULL,

@@ -3,7 +3,7 @@
 -- organization and its owner can be inserted, or ownership moved, in one
 -- transaction.
 CREATE TABLE tenon_organizations (
-    id         TEXT PRIMARY KEY,
+    id         TEXT NOT NULL PRIMARY KEY,
     name       TEXT NOT NULL,
     slug       TEXT NOT NULL,
     logo       TEXT NOT NULL,
@@ -19,14 +19,14 @@ CREATE TABLE tenon_organizations (
 CREATE UNIQUE INDEX tenon_organizations_slug_key ON tenon_organizations (slug);
 
 CREATE TABLE tenon_members (
-    id              TEXT PRIMARY KEY,
+    id              TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES tenon_organizations (id) ON DELETE CASCADE,
     user_id         TEXT NOT NULL,
     role            TEXT NOT NULL,
     created_at      TIMESTAMP NOT NULL,
     UNIQUE (organization_id, user_id, role),
     -- A list of roles never contains that of the owner.
-    CHECK (role = 'owner' OR ',' || role || ',' NOT LIKE '%,owner,%')
+    CHECK (role = 'owner' OR instr(',' || role || ',', ',owner,') = 0)
 );
 CREATE UNIQUE INDEX tenon_members_organization_id_user_id_key ON tenon_members (organization_id, user_id);
 CREATE UNIQUE INDEX tenon_members_organization_id_owner_key ON tenon_members (organization_id) WHERE role = 'owner';

@@ -1,5 +1,5 @@
 CREATE TABLE tenon_one_time_tokens (
-    id               TEXT PRIMARY KEY,
+    id               TEXT NOT NULL PRIMARY KEY,
     selector         TEXT NOT NULL,
     purpose          TEXT NOT NULL,
     subject          TEXT NOT NULL,

@@ -82,6 +82,9 @@ func Schemas() []bundb.Schema {
 // returns what it applied. Errors: crypto.ErrKeyringMissing if the database
 // holds keys that Config.KMS can't open; nothing is written then.
 func (a *App) Migrate(ctx context.Context) ([]bundb.Migration, error) {
+	if err := a.DB.Ping(ctx); err != nil {
+		return nil, fmt.Errorf("tenon: migrate: %w", err)
+	}
 	applied, err := a.DB.Migrate(ctx, Schemas()...)
 	if err != nil {
 		return applied, fmt.Errorf("tenon: migrate: %w", err)

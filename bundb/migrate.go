@@ -21,10 +21,7 @@ const (
 	deleteMark = `DELETE FROM tenon_migrations WHERE package = ? AND number = ?`
 	// lockMarks makes one caller at a time change this database's tables. The key
 	// holds the schema, so that several in one database do not wait for each other.
-	// What is read after the wait must show what the others did: not so under a
-	// default isolation that takes its snapshot before.
-	lockMarks = `SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-		SELECT pg_advisory_xact_lock(1952804462, hashtext(current_schema()))`
+	lockMarks = `SELECT pg_advisory_xact_lock(1952804462, hashtext(current_schema()))`
 )
 
 // Migrate applies the migrations that are not applied yet, in the order of the

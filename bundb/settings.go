@@ -2,6 +2,7 @@ package bundb
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,16 @@ import (
 // ErrSettings means that a session of PostgreSQL does not read and write values as
 // the library does. The wrapping text names the setting.
 var ErrSettings = problem.New(problem.Internal, "DATABASE_SETTINGS", "The database's settings do not fit.")
+
+// options asks for the isolation under which the rules of the stores were written
+// and tested: a guarded statement waits for the row and then decides on what is
+// there, where stricter levels would fail it.
+func (d *DB) options() *sql.TxOptions {
+	if d.dialect != Postgres {
+		return nil
+	}
+	return &sql.TxOptions{Isolation: sql.LevelReadCommitted}
+}
 
 // checkSettings finds sessions in which text means something else than Bun and pgx
 // think. Without standard_conforming_strings a backslash before a quote would let a

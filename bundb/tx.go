@@ -25,8 +25,8 @@ var (
 // and a statement with it fails with sql.ErrTxDone.
 //
 // Called with a transaction in ctx, InTx makes a savepoint: an error undoes only
-// what fn did, and the caller may go on. The isolation is the database's
-// default, and nothing is retried.
+// what fn did, and the caller may go on. The isolation is READ
+// COMMITTED whatever the server's default, and nothing is retried.
 //
 // On SQLite transactions queue here for the one writer and then begin as
 // writers, so that none fails half-way because another was faster. Readers do
@@ -58,7 +58,7 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context) error) ([]fu
 	defer leave()
 	s := newScope(d, nil, &root{})
 	txCtx := d.withScope(ctx, s)
-	if s.tx, err = d.sqldb.BeginTx(txCtx, nil); err != nil {
+	if s.tx, err = d.sqldb.BeginTx(txCtx, d.options()); err != nil {
 		return nil, Wrap("bundb: begin", err)
 	}
 	// The deferred rollback serves errors, panics and runtime.Goexit alike; after

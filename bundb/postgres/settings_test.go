@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"crypto/rand"
 	"net/url"
 	"strconv"
@@ -116,6 +117,19 @@ func TestManyMigrateAtOnceWhateverTheDefaultIsolation(t *testing.T) {
 		assert.NoError(t, err)
 		assert.NoError(t, db.Close())
 	}
+}
+
+func TestTransactionsReadWhatIsCommittedWhateverTheDefaultIsolation(t *testing.T) {
+	t.Parallel()
+	db, err := postgres.Open(t.Context(), dsnWith(t, "default_transaction_isolation", "serializable"), bundb.Config{})
+	assert.NoError(t, err)
+	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+		var isolation string
+		err := db.Statement("SELECT current_setting('transaction_isolation')").QueryRow(ctx).Scan(&isolation)
+		assert.Equal(t, isolation, "read committed")
+		return err
+	}))
+	assert.NoError(t, db.Close())
 }
 
 func TestPingRefusesSettingsThatMisread(t *testing.T) {

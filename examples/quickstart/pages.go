@@ -29,8 +29,10 @@ type form struct{ Name, Email string }
 func (s *server) home(w http.ResponseWriter, r *http.Request) {
 	var view home
 	switch {
+	case r.URL.Query().Has("error"):
+		view.Error = "That link does not work any more. Sign in, or sign up again to get a new one."
 	case r.URL.Query().Has("sent"):
-		view.Notice = "Nearly there: open the mail that we sent you, in the mailbox below, and confirm your address."
+		view.Notice = "Nearly there: open the mail that we sent you, in the mailbox, and confirm your address."
 	case r.URL.Query().Has("verified"):
 		view.Notice = "Your address is confirmed. Sign in with your password."
 	case r.URL.Query().Has("bye"):

@@ -91,6 +91,9 @@ type Form struct {
 	Action string
 	// Nonce is what Nonces.Issue returned.
 	Nonce string
+	// Username tells password managers whose password is asked for. It is neither
+	// shown nor sent.
+	Username string
 	// Hidden are fields that are sent as they are.
 	Hidden []Hidden
 	// Fields are those to fill in.

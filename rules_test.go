@@ -172,6 +172,35 @@ func (h *countingHasher) count() int {
 	return h.verified
 }
 
+// stallingHasher stalls the next transaction when a password has been verified.
+type stallingHasher struct {
+	*passwordtest.Hasher
+	faults  *bundbtest.Faults
+	stalled chan *bundbtest.Barrier
+}
+
+func (h stallingHasher) Verify(ctx context.Context, hash, prepared string) (match, rehash bool, err error) {
+	match, rehash, err = h.Hasher.Verify(ctx, hash, prepared)
+	h.stalled <- h.faults.StallOn("BEGIN", 1)
+	return match, rehash, err
+}
+
+// signInStalled lets a browser sign in, and returns when the password is proven
+// and the door waits to open.
+func (w *world) signInStalled(t *testing.T, b *browser) (*bundbtest.Barrier, <-chan answer) {
+	t.Helper()
+	hasher := stallingHasher{passwordtest.New(t), bundbtest.FaultsOf(w.db), make(chan *bundbtest.Barrier, 1)}
+	w.cfg.Passwords = hasher
+	app, err := tenon.New(w.cfg)
+	assert.NoError(t, err)
+	w.App = app
+	done := make(chan answer, 1)
+	go func() { done <- b.signIn(email) }()
+	barrier := <-hasher.stalled
+	barrier.Wait(t)
+	return barrier, done
+}
+
 // What happens to the account between the proof and the session.
 func TestR1_StallBetweenVerifyAndComplete(t *testing.T) {
 	t.Parallel()
@@ -184,10 +213,7 @@ func TestR1_StallBetweenVerifyAndComplete(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, w *world) {
 				b := w.user(t, email)
-				barrier := bundbtest.FaultsOf(w.db).StallOn("BEGIN", 1)
-				done := make(chan answer)
-				go func() { done <- b.signIn(email) }()
-				barrier.Wait(t)
+				barrier, done := w.signInStalled(t, b)
 				_, err := w.db.Statement(change).Exec(bundbtest.Outside(t.Context()), "ada@example.com")
 				assert.NoError(t, err)
 				barrier.Release()

@@ -38,7 +38,11 @@ func (s *Store) Charge(ctx context.Context, key auth.GuessKey, pace auth.Pace, n
 	if s.InTransaction(ctx) {
 		return 0, auth.ErrInTransaction
 	}
-	charged, err := affected(s.Statement(chargeSQL(pace)).Exec(ctx, key.Factor, key.Account, now.UnixMicro()))
+	var charged int
+	err := s.alone(ctx, func(ctx context.Context) (err error) {
+		charged, err = affected(s.Statement(chargeSQL(pace)).Exec(ctx, key.Factor, key.Account, now.UnixMicro()))
+		return err
+	})
 	if err != nil {
 		return 0, bundb.Wrap("authbun: charge a guess", err)
 	}
@@ -46,6 +50,16 @@ func (s *Store) Charge(ctx context.Context, key auth.GuessKey, pace auth.Pace, n
 		return 0, nil
 	}
 	return s.wait(ctx, key, pace, now)
+}
+
+// alone runs a statement that commits by itself. On SQLite it takes its turn in
+// the queue of transactions: one that asked for the file's lock instead would
+// wait for as long as the queue is busy.
+func (s *Store) alone(ctx context.Context, fn func(ctx context.Context) error) error {
+	if s.Dialect() == bundb.SQLite {
+		return s.InTx(ctx, fn)
+	}
+	return fn(ctx)
 }
 
 // wait returns how long to wait, after a guess was refused.
@@ -63,9 +77,11 @@ func (s *Store) wait(ctx context.Context, key auth.GuessKey, pace auth.Pace, now
 
 // Refund implements auth.GuessStore.
 func (s *Store) Refund(ctx context.Context, key auth.GuessKey) error {
-	_, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_guesses").Set("failures = failures - 1").
-		Where("factor = ?", key.Factor).Where("account = ?", key.Account).Where("failures > 0").Exec(ctx)
-	return bundb.Wrap("authbun: refund a guess", err)
+	return s.alone(ctx, func(ctx context.Context) error {
+		_, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_guesses").Set("failures = failures - 1").
+			Where("factor = ?", key.Factor).Where("account = ?", key.Account).Where("failures > 0").Exec(ctx)
+		return bundb.Wrap("authbun: refund a guess", err)
+	})
 }
 
 // PruneGuesses implements auth.GuessStore.

@@ -274,3 +274,37 @@ func TestR8_TheOwnersSuccessForgivesNoStranger(t *testing.T) {
 	_, err = w.signIn(t, adaPassword)
 	assert.ErrorIs(t, err, auth.ErrTooManyAttempts)
 }
+
+// Rule R6: over the budget no mail goes and earlier links stay valid. Five
+// sign-ups that mail nothing must not push out the one whose link was mailed.
+func TestR6_StrangersOverTheBudgetDoNotKillAMailedLink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	result := w.signUp(t)
+	link := w.link(t)
+	for range 7 {
+		w.strangerSignsUp(t)
+	}
+	assert.Len(t, w.mailbox.Messages(), 1)
+	_, err := w.VerifyEmail(t.Context(), auth.VerifyEmailParams{Token: link, Browser: result.Browser.Reveal()})
+	assert.NoError(t, err)
+	_, err = w.signIn(t, adaPassword)
+	assert.NoError(t, err)
+}
+
+// The five newest links that were mailed work, whatever strangers do in between.
+func TestR6_WhoeverHasTheNewestMailGetsIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 3 {
+		w.clock.Advance(2 * time.Minute)
+		for range 9 {
+			w.strangerSignsUp(t)
+		}
+	}
+	assert.Len(t, w.mailbox.Messages(), 3)
+	_, err := w.VerifyEmail(t.Context(), auth.VerifyEmailParams{Token: w.link(t), NewPassword: adaPassword, Name: "Ada"})
+	assert.NoError(t, err)
+	_, err = w.signIn(t, adaPassword)
+	assert.NoError(t, err)
+}

@@ -40,14 +40,14 @@ type mailing struct {
 // and 60 an hour for the client's network where it is known. Otherwise it takes
 // back what fn wrote. It asks all budgets in the same order, and runs fn,
 // whatever the answer, so that a refusal costs what a permission does. It must
-// run inside a transaction.
-func (s *Service) withinBudget(ctx context.Context, m mailing, fn func(ctx context.Context, mayMail bool) error) error {
+// run inside a transaction. It reports whether a mail was left.
+func (s *Service) withinBudget(ctx context.Context, m mailing, fn func(ctx context.Context, mayMail bool) error) (within bool, err error) {
 	allowances, err := s.mailAllowances(ctx, m)
 	if err != nil {
-		return err
+		return false, err
 	}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		within := !m.silent
+		within = !m.silent
 		for _, allowance := range allowances {
 			ok, err := s.store.Spend(ctx, allowance, s.now())
 			if err != nil {
@@ -61,9 +61,9 @@ func (s *Service) withinBudget(ctx context.Context, m mailing, fn func(ctx conte
 		return errOverBudget
 	})
 	if errors.Is(err, errOverBudget) {
-		return nil
+		return false, nil
 	}
-	return err
+	return within && err == nil, err
 }
 
 func (s *Service) mailAllowances(ctx context.Context, m mailing) ([]Allowance, error) {

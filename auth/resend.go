@@ -30,7 +30,8 @@ func (s *Service) ResendVerification(ctx context.Context, p ResendParams) error 
 		if err != nil {
 			return err
 		}
-		return s.mailSignUp(ctx, letter{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
+		_, err = s.mailSignUp(ctx, letter{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("auth: resend: %w", err)
@@ -45,7 +46,8 @@ func (s *Service) mailNobody(ctx context.Context, address Address, client Client
 		return err
 	}
 	nobody := SignUp{ID: id, Email: address.Key, Display: address.Display, ExpiresAt: s.now().Add(pendingLife)}
-	return s.mailSignUp(ctx, letter{signUp: nobody, client: client, mute: true})
+	_, err = s.mailSignUp(ctx, letter{signUp: nobody, client: client, mute: true})
+	return err
 }
 
 // remind mails the link again to somebody who tried to sign in before the
@@ -60,6 +62,7 @@ func (s *Service) remind(ctx context.Context, address Address, p SignInParams) e
 		if err != nil {
 			return err
 		}
-		return s.mailSignUp(ctx, letter{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
+		_, err = s.mailSignUp(ctx, letter{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
+		return err
 	})
 }

@@ -124,12 +124,17 @@ func (s *Service) recordSignUp(ctx context.Context, signUp SignUp, address Addre
 	if err := hook.Call(ctx, s.cfg.Hooks.BeforeSignUp, event); err != nil {
 		return err
 	}
-	if err := s.store.AddSignUp(ctx, signUp, maxPending); err != nil {
+	if err := s.store.AddSignUp(ctx, signUp); err != nil {
 		return err
 	}
-	return s.mailSignUp(ctx, letter{
+	mailed, err := s.mailSignUp(ctx, letter{
 		signUp: signUp, callbackURL: p.CallbackURL, client: p.Client, takenKind: MailSignUpAttempt,
 	})
+	if err != nil {
+		return err
+	}
+	// A sign-up whose link was not mailed pushes out none whose link was (rule R6).
+	return s.store.DropSignUps(ctx, signUp.Email, maxPending, !mailed)
 }
 
 // letter is a mail about a sign-up.
@@ -148,10 +153,11 @@ type letter struct {
 // belongs to a user, a note to that user. Over the budget it mails nothing, and
 // earlier links stay valid (rule R6): the token that was made is taken back
 // before it can push an older one out. The statements are the same in every case.
-func (s *Service) mailSignUp(ctx context.Context, l letter) error {
+// It reports whether a mail went.
+func (s *Service) mailSignUp(ctx context.Context, l letter) (mailed bool, err error) {
 	owner, _, err := s.store.UserByEmail(ctx, l.signUp.Email)
 	if err != nil && !errors.Is(err, ErrUserNotFound) {
-		return err
+		return false, err
 	}
 	m := mailing{kind: MailVerifyEmail, every: verifyEvery, client: l.client}
 	typed, name := l.signUp.Display, l.signUp.Name
@@ -163,7 +169,7 @@ func (s *Service) mailSignUp(ctx context.Context, l letter) error {
 	if m.to, err = ParseAddress(typed); err != nil {
 		// A host's import: the key is the same mailbox, and must not fail alone.
 		if m.to, err = ParseAddress(l.signUp.Email); err != nil {
-			return err
+			return false, err
 		}
 	}
 	return s.withinBudget(ctx, m, func(ctx context.Context, mayMail bool) error {

@@ -58,9 +58,12 @@ type UserStore interface {
 
 // SignUpStore keeps sign-ups until their address is proven.
 type SignUpStore interface {
-	// AddSignUp inserts s and drops the oldest sign-ups of its address beyond
-	// the newest keep.
-	AddSignUp(ctx context.Context, s SignUp, keep int) error
+	// AddSignUp inserts s. Until the transaction of ctx ends, no other adds to or
+	// drops from the sign-ups of the address.
+	AddSignUp(ctx context.Context, s SignUp) error
+	// DropSignUps deletes the sign-ups of the address beyond keep: the oldest, or
+	// the newest if newest is set.
+	DropSignUps(ctx context.Context, email string, keep int, newest bool) error
 	// NewestSignUp returns the youngest sign-up of the address that has not
 	// expired, or ErrSignUpNotFound.
 	NewestSignUp(ctx context.Context, email string, now time.Time) (SignUp, error)

@@ -35,7 +35,7 @@ func (m *signUpModel) signUp() auth.SignUp {
 }
 
 // AddSignUp implements auth.SignUpStore.
-func (s *Store) AddSignUp(ctx context.Context, p auth.SignUp, keep int) error {
+func (s *Store) AddSignUp(ctx context.Context, p auth.SignUp) error {
 	m := &signUpModel{
 		ID: p.ID, UserID: p.UserID, Email: p.Email, EmailDisplay: p.Display, Name: p.Name, Image: p.Image,
 		Password: p.Password, BrowserHash: p.BrowserHash, CreatedAt: p.CreatedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(),
@@ -44,14 +44,26 @@ func (s *Store) AddSignUp(ctx context.Context, p auth.SignUp, keep int) error {
 		if err := s.lockAddress(ctx, p.Email); err != nil {
 			return err
 		}
-		if _, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(m).Exec(ctx); err != nil {
-			return bundb.Wrap("authbun: add a sign-up", err)
+		_, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(m).Exec(ctx)
+		return bundb.Wrap("authbun: add a sign-up", err)
+	})
+}
+
+// DropSignUps implements auth.SignUpStore.
+func (s *Store) DropSignUps(ctx context.Context, email string, keep int, newest bool) error {
+	order := "created_at DESC, id DESC"
+	if newest {
+		order = "created_at, id"
+	}
+	return s.InTx(ctx, func(ctx context.Context) error {
+		if err := s.lockAddress(ctx, email); err != nil {
+			return err
 		}
-		newest := s.Bun().NewSelect().Table("tenon_sign_ups").Column("id").
-			Where("email = ?", p.Email).OrderExpr("created_at DESC, id DESC").Limit(int64(keep))
+		kept := s.Bun().NewSelect().Table("tenon_sign_ups").Column("id").
+			Where("email = ?", email).OrderExpr(order).Limit(int64(keep))
 		_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Table("tenon_sign_ups").
-			Where("email = ?", p.Email).Where("id NOT IN (?)", newest).Exec(ctx)
-		return bundb.Wrap("authbun: drop old sign-ups", err)
+			Where("email = ?", email).Where("id NOT IN (?)", kept).Exec(ctx)
+		return bundb.Wrap("authbun: drop sign-ups", err)
 	})
 }
 

@@ -172,12 +172,19 @@ func (f *Fake) ClaimSuperuser(ctx context.Context, email, userID string, _ time.
 }
 
 // AddSignUp implements auth.SignUpStore.
-func (f *Fake) AddSignUp(ctx context.Context, p auth.SignUp, keep int) error {
+func (f *Fake) AddSignUp(ctx context.Context, p auth.SignUp) error {
+	return f.Do(ctx, func(s *state) error { s.signUps[p.ID] = p; return nil })
+}
+
+// DropSignUps implements auth.SignUpStore.
+func (f *Fake) DropSignUps(ctx context.Context, email string, keep int, newest bool) error {
 	return f.Do(ctx, func(s *state) error {
-		s.signUps[p.ID] = p
-		waiting := s.waiting(p.Email)
-		for _, old := range waiting[min(keep, len(waiting)):] {
-			delete(s.signUps, old.ID)
+		waiting := s.waiting(email)
+		if newest {
+			slices.Reverse(waiting)
+		}
+		for _, p := range waiting[min(keep, len(waiting)):] {
+			delete(s.signUps, p.ID)
 		}
 		return nil
 	})

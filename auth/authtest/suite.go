@@ -79,7 +79,7 @@ func (w *world) signUp(t *testing.T, email string, created time.Time) auth.SignU
 		ID: newID(), UserID: newID(), Email: email, Display: "Typed." + email, Name: "Ada", Image: "https://example.com/a.png",
 		Password: []byte("sealed"), BrowserHash: []byte("browser"), CreatedAt: created, ExpiresAt: created.Add(24 * time.Hour),
 	}
-	assert.NoError(t, w.Store.AddSignUp(t.Context(), p, 5))
+	assert.NoError(t, w.addSignUp(t.Context(), p))
 	return p
 }
 
@@ -168,7 +168,7 @@ func (w *world) calls() map[string]func(ctx context.Context) error {
 		"ReplacePassword": func(ctx context.Context) error { _, err := s.ReplacePassword(ctx, "x", nil, nil, w.now); return err },
 		"ClaimSuperuser":  func(ctx context.Context) error { _, err := s.ClaimSuperuser(ctx, "x", "x", w.now); return err },
 		"AddSignUp": func(ctx context.Context) error {
-			return s.AddSignUp(ctx, auth.SignUp{ID: "x", CreatedAt: w.now, ExpiresAt: w.now, BrowserHash: []byte("b")}, 5)
+			return s.AddSignUp(ctx, auth.SignUp{ID: "x", CreatedAt: w.now, ExpiresAt: w.now, BrowserHash: []byte("b")})
 		},
 		"NewestSignUp": func(ctx context.Context) error { _, err := s.NewestSignUp(ctx, "x", w.now); return err },
 		"SignUpByID":   func(ctx context.Context) error { _, err := s.SignUpByID(ctx, "x", w.now); return err },

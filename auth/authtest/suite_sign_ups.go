@@ -12,14 +12,39 @@ import (
 func signUpClauses() []clause {
 	return []clause{
 		{"AddSignUp keeps every field", testAddSignUp},
-		{"AddSignUp drops the oldest of the address beyond keep", testAddSignUpKeeps},
-		{"concurrent AddSignUp leave no more than keep", testAddSignUpRace},
+		{"DropSignUps drops the oldest of the address beyond keep", testAddSignUpKeeps},
+		{"DropSignUps drops the newest of the address beyond keep if asked", testDropNewestSignUp},
+		{"concurrent AddSignUp and DropSignUps leave no more than keep", testAddSignUpRace},
 		{"NewestSignUp and SignUpByID see no expired ones", testSignUpExpires},
 		{"ClaimSignUp removes all of the address and nothing else", testClaimSignUp},
 		{"ClaimSignUp refuses what is unknown, expired or another's, and removes nothing", testClaimSignUpRefuses},
 		{"of concurrent claims of one address one succeeds", testClaimSignUpRace},
 		{"PruneSignUps deletes expired ones up to its limit", testPruneSignUps},
 	}
+}
+
+// addSignUp adds p and keeps the newest five.
+func (w *world) addSignUp(ctx context.Context, p auth.SignUp) error {
+	return w.Store.InTx(ctx, func(ctx context.Context) error {
+		if err := w.Store.AddSignUp(ctx, p); err != nil {
+			return err
+		}
+		return w.Store.DropSignUps(ctx, p.Email, 5, false)
+	})
+}
+
+func testDropNewestSignUp(t *testing.T, w *world) {
+	other := w.signUp(t, "bob@example.com", w.now)
+	var all []auth.SignUp
+	for i := range 4 {
+		all = append(all, w.signUp(t, "ada@example.com", w.now.Add(time.Duration(i)*time.Second)))
+	}
+	assert.NoError(t, w.Store.DropSignUps(t.Context(), "ada@example.com", 5, true))
+	assert.Equal(t, w.live(t, all, w.now), 4)
+	assert.NoError(t, w.Store.DropSignUps(t.Context(), "ada@example.com", 3, true))
+	assert.Equal(t, w.live(t, all[:3], w.now), 3)
+	assert.Equal(t, w.live(t, all[3:], w.now), 0)
+	assert.Equal(t, w.live(t, []auth.SignUp{other}, w.now), 1)
 }
 
 func testAddSignUp(t *testing.T, w *world) {
@@ -70,7 +95,7 @@ func testAddSignUpRace(t *testing.T, w *world) {
 	for _, p := range all {
 		next <- p
 	}
-	won, lost := race(t, func(ctx context.Context) error { return w.Store.AddSignUp(ctx, <-next, 5) })
+	won, lost := race(t, func(ctx context.Context) error { return w.addSignUp(ctx, <-next) })
 	assert.Equal(t, won, racers)
 	assert.Len(t, lost, 0)
 	assert.Equal(t, w.live(t, all, w.now), 5)

@@ -131,6 +131,23 @@ func TestSignOutEverywhereEndsWhatIsInFlight(t *testing.T) {
 	})
 }
 
+func TestASVS7_2_4_SigningInEndsTheBrowsersEarlierSession(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		old, elsewhere := b.cookie("session"), w.browser(t)
+		assert.Equal(t, elsewhere.signIn(email).StatusCode, http.StatusOK)
+		assert.Equal(t, b.signIn(email).StatusCode, http.StatusOK)
+		assert.NotEqual(t, b.cookie("session"), old)
+		r := w.browser(t).request(http.MethodGet, "/get-session", "", nil)
+		r.Header.Set("Cookie", "tenon_dev_session="+old)
+		assert.Equal(t, w.browser(t).do(r).body, "null\n")
+		for _, one := range []*browser{b, elsewhere} {
+			assert.Contains(t, one.get("/get-session").body, email)
+		}
+	})
+}
+
 func TestPromise7_TwoUsersDoNotSeeEachOther(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {

@@ -118,6 +118,25 @@ func TestR24_LinkPageWithoutCallbackShowsPages(t *testing.T) {
 	})
 }
 
+// Somebody made the browser open another link while the page was shown: the
+// button confirms what it says, or nothing.
+func TestR24_TheButtonConfirmsTheAddressThatItNames(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b, attacker := w.browser(t), w.browser(t)
+		b.signUp(email)
+		attacker.signUp("eve@example.com")
+		page := b.open("/verify-email?token=" + w.link(t, email))
+		b.open("/verify-email?token=" + w.link(t, "eve@example.com"))
+		got := b.submit(page, url.Values{"signUp": signUpField.FindStringSubmatch(page.body)[1:2]})
+		assert.Equal(t, got.StatusCode, http.StatusConflict)
+		assert.Contains(t, got.body, "eve@example.com")
+		assert.Equal(t, w.count(t, "tenon_users"), 0)
+	})
+}
+
+var signUpField = regexp.MustCompile(`name="signUp" value="([^"]+)"`)
+
 func TestR23_TheFormNeedsItsPage(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {

@@ -46,7 +46,7 @@ func TestR28_RotationOfEveryKey(t *testing.T) {
 		assert.NoError(t, err)
 
 		// The password of the user, of the waiting sign-up, and the decoy moved on.
-		assert.Equal(t, b.signIn(email).StatusCode, http.StatusOK)
+		assert.Equal(t, w.browser(t).signIn(email).StatusCode, http.StatusOK)
 		assert.Equal(t, w.browser(t).signIn("nobody@example.com").StatusCode, http.StatusUnauthorized)
 		assert.Equal(t, waiting.post("/verify-email?token="+link, map[string]any{}).StatusCode, http.StatusOK)
 		assert.Equal(t, waiting.signIn("waiting@example.com").StatusCode, http.StatusOK)

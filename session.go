@@ -54,10 +54,10 @@ func (s sessions) Start(ctx context.Context, pass door.Pass) (auth.Grant, error)
 	}, nil
 }
 
-// SetSession makes the browser keep a session that App.Auth started, for hosts
-// that sign users in from pages of their own.
-func (a *App) SetSession(w http.ResponseWriter, _ *http.Request, grant auth.Grant) {
-	a.sessionHTTP.SetCookie(w, session.Grant{
+// SetSession makes the browser keep a session that App.Auth started, and ends the
+// one that it had before, for hosts that sign users in from pages of their own.
+func (a *App) SetSession(w http.ResponseWriter, r *http.Request, grant auth.Grant) {
+	a.sessionHTTP.ReplaceSession(w, r, session.Grant{
 		Session: session.Session{ID: grant.SessionID, EndsAt: grant.EndsAt, BrowserOnly: grant.BrowserOnly},
 		Token:   grant.Token,
 	})

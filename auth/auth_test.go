@@ -401,3 +401,15 @@ func TestBoundsOfSignUp(t *testing.T) {
 	assert.NoError(t, err)
 	assert.Equal(t, result.User.Image, "")
 }
+
+func TestAttemptsGrowOld(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ada(t)
+	attempt, err := w.ProvePassword(t.Context(), auth.SignInParams{Email: adaEmail, Password: adaPassword})
+	assert.NoError(t, err)
+	w.clock.Advance(10*time.Minute + time.Microsecond)
+	_, err = w.Complete(t.Context(), attempt)
+	assert.ErrorIs(t, err, auth.ErrNotAdmitted)
+	assert.Len(t, w.sessions.passes, 0)
+}

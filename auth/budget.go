@@ -53,6 +53,9 @@ func (s *Service) withinBudget(ctx context.Context, m mailing, fn func(ctx conte
 			if err != nil {
 				return err
 			}
+			if within && !ok {
+				s.cfg.Logger.InfoContext(ctx, "auth: mail withheld", "kind", m.kind, "budget", allowance.Scope)
+			}
 			within = within && ok
 		}
 		if err := fn(ctx, within); err != nil || within {

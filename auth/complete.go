@@ -12,6 +12,9 @@ import (
 // ChannelPassword is the channel of a proof by password (rule R11).
 const ChannelPassword = "password"
 
+// attemptLife is how long a proof may wait for its completion.
+const attemptLife = 10 * time.Minute
+
 // Attempt says that somebody proved to be a user. It is not a session, and no
 // row, cookie or cache entry of one exists before [Service.Complete]. The zero
 // Attempt completes to nothing.
@@ -38,8 +41,12 @@ func (s *Service) attempt(user User, channel string, p SignInParams) Attempt {
 // In one transaction, which joins that of ctx, it admits the user if the account
 // is unchanged since the proof and not banned (rule R1), asks
 // Hooks.BeforeSession, starts the session and runs Hooks.SignedIn. It returns
-// ErrNotAdmitted, and nothing is written, if the user may not come in.
+// ErrNotAdmitted, and nothing is written, if the user may not come in or the
+// proof is older than ten minutes.
 func (s *Service) Complete(ctx context.Context, a Attempt) (Grant, error) {
+	if s.now().Sub(a.provenAt) > attemptLife {
+		return Grant{}, fmt.Errorf("auth: complete a sign-in: the attempt is too old: %w", ErrNotAdmitted)
+	}
 	var grant Grant
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.RecordSignIn(ctx, a.user.ID, a.user.SecurityVersion, s.now()); err != nil {

@@ -19,7 +19,8 @@ type Address struct {
 	// Key identifies the mailbox: the local part in lower-case ASCII, the domain
 	// as IDNA makes it. Two spellings of one mailbox share a Key.
 	Key string
-	// Display is the address as it was typed, without surrounding spaces.
+	// Display is the address as it was typed, without surrounding spaces. A domain
+	// outside ASCII is shown as its name reads, without what was typed invisibly.
 	Display string
 	// Mailbox is where mail goes: the local part as typed, the domain in ASCII.
 	Mailbox string
@@ -48,9 +49,15 @@ func ParseAddress(typed string) (Address, error) {
 	if len(mailbox) > maxAddressLength {
 		return Address{}, ErrInvalidEmail
 	}
+	display := typed
+	if strings.ContainsFunc(typed, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		if shown, err := idna.Display.ToUnicode(domain); err == nil {
+			display = local + "@" + shown
+		}
+	}
 	return Address{
 		Key:     lowerASCII(local) + "@" + domain,
-		Display: typed,
+		Display: display,
 		Mailbox: mailbox,
 	}, nil
 }

@@ -12,9 +12,9 @@ func TestParseAddress(t *testing.T) {
 	for typed, want := range map[string]auth.Address{
 		"Ada@Example.com":          {Key: "ada@example.com", Display: "Ada@Example.com", Mailbox: "Ada@example.com"},
 		" ada@example.com\t":       {Key: "ada@example.com", Display: "ada@example.com", Mailbox: "ada@example.com"},
-		"A.B+c@BÜCHER.example":     {Key: "a.b+c@xn--bcher-kva.example", Display: "A.B+c@BÜCHER.example", Mailbox: "A.B+c@xn--bcher-kva.example"},
+		"A.B+c@BÜCHER.example":     {Key: "a.b+c@xn--bcher-kva.example", Display: "A.B+c@bücher.example", Mailbox: "A.B+c@xn--bcher-kva.example"},
 		"o'hara@sub.example.co.uk": {Key: "o'hara@sub.example.co.uk", Display: "o'hara@sub.example.co.uk", Mailbox: "o'hara@sub.example.co.uk"},
-		"x@example。com":            {Key: "x@example.com", Display: "x@example。com", Mailbox: "x@example.com"},
+		"x@example。com":            {Key: "x@example.com", Display: "x@example.com", Mailbox: "x@example.com"},
 	} {
 		got, err := auth.ParseAddress(typed)
 		if err != nil || got != want {

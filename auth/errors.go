@@ -30,6 +30,10 @@ var (
 	// than the one that signed up, and needs the password or a new one (rule R5).
 	ErrSignUpProofRequired = problem.New(problem.PermissionDenied, "SIGN_UP_PROOF_REQUIRED",
 		"The link was opened in another browser. Send the password you chose at sign-up, or a new one.")
+	// ErrLinkReplaced means that another link was opened in the browser while the
+	// page of the first one waited for an answer.
+	ErrLinkReplaced = problem.New(problem.Conflict, "LINK_REPLACED",
+		"Another link was opened in the meantime. Look at the address and confirm again.")
 	// ErrWrongSignUpPassword means that a link was opened in another browser, with
 	// another password than the one of the sign-up.
 	ErrWrongSignUpPassword = problem.New(problem.Unauthenticated, "INVALID_PASSWORD",

@@ -77,7 +77,10 @@ func (h *Handler) showVerify(w http.ResponseWriter, r *http.Request, query verif
 	card := page.Card{
 		Title: "Confirm your address",
 		Text:  []string{"Is " + signUp.Display + " yours? Confirm it to finish signing up."},
-		Form:  &page.Form{Action: here(query), Submit: "Confirm " + signUp.Display, Username: signUp.Display},
+		Form: &page.Form{
+			Action: here(query), Submit: "Confirm " + signUp.Display, Username: signUp.Display,
+			Hidden: []page.Hidden{{Name: "signUp", Value: signUp.ID}},
+		},
 
 		RedirectTo: query.CallbackURL,
 	}

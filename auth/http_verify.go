@@ -25,6 +25,7 @@ type verifyRequest struct {
 	Token       string `json:"token" maxLength:"200" description:"The secret of the mailed link, if it is not in the query"`
 	Password    string `json:"password" maxLength:"1024" description:"The password chosen at sign-up, from another browser"`
 	NewPassword string `json:"newPassword" maxLength:"1024" description:"A new password; what was typed at sign-up is dropped"`
+	SignUp      string `json:"signUp" maxLength:"64" description:"The id of the sign-up that a page showed"`
 	Name        string `json:"name" maxLength:"128" description:"With newPassword: the name to call the user by"`
 }
 
@@ -51,7 +52,7 @@ func (h *Handler) VerifyEmail(w http.ResponseWriter, r *http.Request) {
 		raw = h.cookies.Get(r, cookieLink)
 	}
 	user, err := h.svc.VerifyEmail(r.Context(), VerifyEmailParams{
-		Token: raw, Browser: h.Browser(r), Password: body.Password,
+		Token: raw, SignUpID: body.SignUp, Browser: h.Browser(r), Password: body.Password,
 		NewPassword: body.NewPassword, Name: body.Name, Client: clientOf(r),
 	})
 	switch {

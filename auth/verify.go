@@ -19,6 +19,9 @@ const factorSignUpProof = "sign-up-proof"
 type VerifyEmailParams struct {
 	// Token is the secret of the link.
 	Token string
+	// SignUpID, if set, is the sign-up that was shown to the person who confirms.
+	// A link of another one is refused.
+	SignUpID string
 	// Browser is the token that sign-up left in the browser. With it, the typed
 	// password stays.
 	Browser string
@@ -57,7 +60,7 @@ func (s *Service) WaitingSignUp(ctx context.Context, raw, browser string) (signU
 //
 // It joins the transaction of ctx, except with Password set: that is a guess,
 // and answers ErrInTransaction. Errors: token.ErrInvalid for every link that
-// does not or no longer work, ErrSignUpProofRequired, ErrWrongSignUpPassword,
+// does not or no longer work, ErrLinkReplaced, ErrSignUpProofRequired, ErrWrongSignUpPassword,
 // ErrTooManyAttempts, ErrInvalidName, those of password.Prepare,
 // password.ErrOverloaded.
 func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, error) {
@@ -67,6 +70,9 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, e
 	signUp, sameBrowser, err := s.WaitingSignUp(ctx, p.Token, p.Browser)
 	if err != nil {
 		return User{}, err
+	}
+	if p.SignUpID != "" && p.SignUpID != signUp.ID {
+		return User{}, ErrLinkReplaced
 	}
 	user := signUp.preview()
 	hash, err := s.proveSignUp(ctx, signUp, &user, sameBrowser, p)

@@ -107,6 +107,18 @@ func (h *Handler) SetCookie(w http.ResponseWriter, g Grant) {
 	h.cookies.Set(w, cookieName, g.Token.Reveal(), life)
 }
 
+// ReplaceSession is SetCookie for a browser that signs in: it also ends the
+// session that the browser had before, if it had one (ASVS 7.2.4). That this
+// fails must not undo the new one; it is logged.
+func (h *Handler) ReplaceSession(w http.ResponseWriter, r *http.Request, g Grant) {
+	if old := h.token(r); old != "" {
+		if err := h.svc.SignOut(r.Context(), old); err != nil {
+			h.svc.cfg.Logger.WarnContext(r.Context(), "session: the browser's earlier session was not ended", "error", err)
+		}
+	}
+	h.SetCookie(w, g)
+}
+
 // ClearCookie makes the browser forget the session's cookie.
 func (h *Handler) ClearCookie(w http.ResponseWriter) { h.cookies.Clear(w, cookieName) }
 

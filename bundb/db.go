@@ -50,6 +50,9 @@ type Config struct {
 	// the package of the driver, which asks for a prepared statement with it;
 	// hosts leave it empty.
 	StatementArgs []any
+	// ScanRow, where set, runs the query of [Statement.Scan] on the pool and scans
+	// its first row. Like StatementArgs it belongs to the package of the driver.
+	ScanRow func(ctx context.Context, pool *sql.DB, query string, args, dest []any) error
 }
 
 // DB is one database with its transactions, its clock and its migrations. Make
@@ -60,6 +63,7 @@ type DB struct {
 	bun     *bun.DB
 	dialect Dialect
 	prefix  []any
+	scanRow func(ctx context.Context, pool *sql.DB, query string, args, dest []any) error
 	clock   *clock
 	writer  *queue
 }
@@ -74,7 +78,7 @@ func New(sqldb *sql.DB, dialect schema.Dialect, cfg Config) (*DB, error) {
 	if cfg.WriterWait < 0 || cfg.MaxOpenConns < 0 {
 		return nil, fmt.Errorf("bundb: WriterWait and MaxOpenConns must not be negative")
 	}
-	d := &DB{sqldb: sqldb, prefix: cfg.StatementArgs}
+	d := &DB{sqldb: sqldb, prefix: cfg.StatementArgs, scanRow: cfg.ScanRow}
 	switch name := dialect.Name(); name {
 	case bundialect.SQLite:
 		d.dialect = SQLite

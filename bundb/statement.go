@@ -3,7 +3,6 @@ package bundb
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +31,18 @@ func (s Statement) QueryRow(ctx context.Context, args ...any) *sql.Row {
 	return s.db.conn(ctx).QueryRowContext(ctx, s.query, s.args(args)...)
 }
 
+// Scan runs the statement and scans its first row into dest, or returns
+// sql.ErrNoRows. It is QueryRow for the hottest paths: outside a transaction it
+// may go past database/sql, straight to the driver.
+func (s Statement) Scan(ctx context.Context, args []any, dest ...any) error {
+	d := s.db
+	if d.scanRow == nil || d.InTransaction(ctx) {
+		return s.QueryRow(ctx, args...).Scan(dest...)
+	}
+	d.clock.refresh(ctx)
+	return d.scanRow(ctx, d.sqldb, s.query, s.args(args), dest)
+}
+
 // Query runs the statement and returns its rows, which the caller closes.
 func (s Statement) Query(ctx context.Context, args ...any) (*sql.Rows, error) {
 	return s.db.conn(ctx).QueryContext(ctx, s.query, s.args(args)...)
@@ -46,9 +57,10 @@ func (s Statement) Exec(ctx context.Context, args ...any) (sql.Result, error) {
 func (s Statement) String() string { return s.query }
 
 func (s Statement) args(args []any) []any {
-	all := slices.Concat(s.db.prefix, args)
-	for i, a := range all {
-		all[i] = normalize(a)
+	all := make([]any, 0, len(s.db.prefix)+len(args))
+	all = append(all, s.db.prefix...)
+	for _, a := range args {
+		all = append(all, normalize(a))
 	}
 	return all
 }

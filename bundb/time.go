@@ -13,6 +13,10 @@ func ScanTime(dst *time.Time) sql.Scanner { return timeScanner{dst} }
 
 type timeScanner struct{ dst *time.Time }
 
+// Target returns where the time goes, for a driver that can write it there itself:
+// as UTC, and NULL as the zero time.
+func (s timeScanner) Target() *time.Time { return s.dst }
+
 // Scan implements sql.Scanner.
 func (s timeScanner) Scan(src any) error {
 	switch v := src.(type) {

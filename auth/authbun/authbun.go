@@ -5,6 +5,7 @@ package authbun
 import (
 	"embed"
 	"io/fs"
+	"sync"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/bundb"
@@ -49,6 +50,8 @@ type Store struct {
 	raiseVersion    bundb.Statement
 	replacePassword bundb.Statement
 	spend           bundb.Statement
+	refund          bundb.Statement
+	charges         sync.Map // of auth.Pace to bundb.Statement
 }
 
 var _ auth.Store = (*Store)(nil)
@@ -62,5 +65,6 @@ func New(db *bundb.DB) *Store {
 		raiseVersion:    db.Statement(raiseVersionSQL),
 		replacePassword: db.Statement(replacePasswordSQL),
 		spend:           db.Statement(spendSQL),
+		refund:          db.Statement(refundSQL),
 	}
 }

@@ -40,7 +40,7 @@ func (s *Store) Charge(ctx context.Context, key auth.GuessKey, pace auth.Pace, n
 	}
 	var charged int
 	err := s.alone(ctx, func(ctx context.Context) (err error) {
-		charged, err = affected(s.Statement(chargeSQL(pace)).Exec(ctx, key.Factor, key.Account, now.UnixMicro()))
+		charged, err = affected(s.chargeOf(pace).Exec(ctx, key.Factor, key.Account, now.UnixMicro()))
 		return err
 	})
 	if err != nil {
@@ -50,6 +50,16 @@ func (s *Store) Charge(ctx context.Context, key auth.GuessKey, pace auth.Pace, n
 		return 0, nil
 	}
 	return s.wait(ctx, key, pace, now)
+}
+
+// chargeOf returns the statement of a pace. There are few paces, one per factor.
+func (s *Store) chargeOf(pace auth.Pace) bundb.Statement {
+	if known, ok := s.charges.Load(pace); ok {
+		return known.(bundb.Statement)
+	}
+	statement := s.Statement(chargeSQL(pace))
+	s.charges.Store(pace, statement)
+	return statement
 }
 
 // alone runs a statement that commits by itself. On SQLite it takes its turn in
@@ -75,11 +85,14 @@ func (s *Store) wait(ctx context.Context, key auth.GuessKey, pace auth.Pace, now
 	return max(time.Second, pace.Left(pace.Remaining(failures, since), since)), nil
 }
 
+const refundSQL = `
+UPDATE tenon_guesses SET failures = failures - 1
+WHERE factor = ? AND account = ? AND failures > 0`
+
 // Refund implements auth.GuessStore.
 func (s *Store) Refund(ctx context.Context, key auth.GuessKey) error {
 	return s.alone(ctx, func(ctx context.Context) error {
-		_, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_guesses").Set("failures = failures - 1").
-			Where("factor = ?", key.Factor).Where("account = ?", key.Account).Where("failures > 0").Exec(ctx)
+		_, err := s.refund.Exec(ctx, key.Factor, key.Account)
 		return bundb.Wrap("authbun: refund a guess", err)
 	})
 }

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/tenon-go/tenon/bundb"
@@ -79,6 +80,7 @@ func New(sqldb *sql.DB, cfg bundb.Config) (*bundb.DB, error) {
 	if !cfg.NoStatementCache {
 		cfg.StatementArgs = []any{pgx.QueryExecModeCacheStatement}
 	}
+	cfg.ScanRow = scanRow
 	return bundb.New(sqldb, pgdialect.New(), cfg)
 }
 
@@ -117,5 +119,68 @@ func timesInUTC(_ context.Context, conn *pgx.Conn) error {
 		OID:   pgtype.TimestamptzOID,
 		Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 	})
+	return nil
+}
+
+// errForeign means that a connection is not the driver's own but wrapped.
+var errForeign = errors.New("postgres: the connection is wrapped")
+
+// scanRow asks pgx itself. database/sql would start a goroutine per query to
+// watch a ctx that pgx watches anyway, and convert every column twice. What may
+// be tried again on another connection, and wrapped connections, take the
+// ordinary way.
+func scanRow(ctx context.Context, pool *sql.DB, query string, args, dest []any) error {
+	err := scanRaw(ctx, pool, query, args, dest)
+	if errors.Is(err, errForeign) || errors.Is(err, driver.ErrBadConn) {
+		return pool.QueryRowContext(ctx, query, args...).Scan(dest...)
+	}
+	return err
+}
+
+func scanRaw(ctx context.Context, pool *sql.DB, query string, args, dest []any) error {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		own, ok := c.(*stdlib.Conn)
+		if !ok {
+			return errForeign
+		}
+		err := own.Conn().QueryRow(ctx, query, args...).Scan(natives(dest)...)
+		if err != nil && pgconn.SafeToRetry(err) {
+			return driver.ErrBadConn
+		}
+		return err
+	})
+}
+
+// natives replaces the targets of bundb.ScanTime by ones that pgx fills without
+// boxing every time first.
+func natives(dest []any) []any {
+	out := make([]any, len(dest))
+	for i, d := range dest {
+		out[i] = d
+		if t, ok := d.(interface{ Target() *time.Time }); ok {
+			out[i] = (*utc)(t.Target())
+		}
+	}
+	return out
+}
+
+// utc is a time that pgx scans as UTC, and NULL as the zero time.
+type utc time.Time
+
+// ScanTimestamptz implements pgtype.TimestamptzScanner.
+func (u *utc) ScanTimestamptz(v pgtype.Timestamptz) error {
+	if !v.Valid {
+		*u = utc{}
+		return nil
+	}
+	if v.InfinityModifier != pgtype.Finite {
+		return errors.New("postgres: a time is infinite")
+	}
+	*u = utc(v.Time.UTC())
 	return nil
 }

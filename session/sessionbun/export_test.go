@@ -11,5 +11,5 @@ func FindTargets() []any {
 		row   scanned
 		found session.Found
 	)
-	return append(row.targets(), foundTargets(&found)...)
+	return appendFound(row.targets(), &found)
 }

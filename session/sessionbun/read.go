@@ -24,11 +24,11 @@ type scanned struct {
 }
 
 func (s *scanned) targets() []any {
-	return []any{
+	return append(make([]any, 0, 24),
 		&s.ID, &s.UserID, &s.OrganizationID, &s.SecurityVersion, &s.channels,
 		bundb.ScanTime(&s.ProvenAt), &s.BrowserOnly, &s.ip, &s.UserAgent, bundb.ScanTime(&s.CreatedAt),
 		bundb.ScanTime(&s.LastSeenAt), bundb.ScanTime(&s.IdleEndsAt), bundb.ScanTime(&s.EndsAt),
-	}
+	)
 }
 
 func (s *scanned) session() (session.Session, error) {
@@ -49,7 +49,7 @@ func (s *Store) FindSession(ctx context.Context, selector string) (session.Found
 		row   scanned
 		found session.Found
 	)
-	err := s.find.QueryRow(ctx, selector).Scan(append(row.targets(), foundTargets(&found)...)...)
+	err := s.find.Scan(ctx, []any{selector}, appendFound(row.targets(), &found)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Found{}, session.ErrNoSession
 	}
@@ -63,13 +63,13 @@ func (s *Store) FindSession(ctx context.Context, selector string) (session.Found
 	return found, nil
 }
 
-func foundTargets(f *session.Found) []any {
+func appendFound(targets []any, f *session.Found) []any {
 	u := &f.User
-	return []any{
+	return append(targets,
 		&f.Verifier.KID, &f.Verifier.MAC,
 		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt),
 		&f.Role,
-	}
+	)
 }
 
 // ListSessions implements session.Store.

@@ -52,7 +52,7 @@ const userColumns = 7
 // Store implements session.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB
-	find, list, touch bundb.Statement
+	create, find, list, touch bundb.Statement
 }
 
 var _ session.Store = (*Store)(nil)
@@ -80,6 +80,7 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 			" FROM tenon_sessions AS s " + cfg.User.SQL +
 			" WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.idle_ends_at > ? AND s.ends_at > ?" +
 			" ORDER BY s.last_seen_at DESC, s.id DESC LIMIT ?"),
-		touch: db.Statement(touchSQL),
+		touch:  db.Statement(touchSQL),
+		create: db.Statement(createSQL),
 	}, nil
 }

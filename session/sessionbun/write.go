@@ -1,6 +1,7 @@
 package sessionbun
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -54,16 +55,34 @@ func newSessionModel(r session.Record) *sessionModel {
 	return m
 }
 
+// createSQL lets a taken id or selector be no row instead of an error, which would
+// end the caller's transaction on PostgreSQL.
+const createSQL = `
+INSERT INTO tenon_sessions (id, selector, kid, verifier, user_id, security_version, organization_id, channels, proven_at,
+  browser_only, ip, user_agent, created_at, last_seen_at, idle_ends_at, ends_at)
+VALUES (?, ?, ?, ?, ?, ?, NULLIF(CAST(? AS TEXT), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING`
+
 // CreateSession implements session.Store.
 func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
-	// The savepoint keeps a refused insert from ending the caller's transaction.
-	return s.InTx(ctx, func(ctx context.Context) error {
-		_, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(newSessionModel(r)).Exec(ctx)
-		if bundb.IsUniqueViolation(err) {
-			return session.ErrDuplicate
-		}
+	if s.Dialect() == bundb.SQLite && !s.InTransaction(ctx) {
+		// SQLite's writers queue in InTx.
+		return s.InTx(ctx, func(ctx context.Context) error { return s.insert(ctx, r) })
+	}
+	return s.insert(ctx, r)
+}
+
+func (s *Store) insert(ctx context.Context, r session.Record) error {
+	m := newSessionModel(r)
+	result, err := s.create.Exec(ctx, m.ID, m.Selector, m.KID, m.Verifier, m.UserID, m.SecurityVersion, m.OrganizationID,
+		m.Channels, m.ProvenAt, m.BrowserOnly, m.IP, m.UserAgent, m.CreatedAt, m.LastSeenAt, m.IdleEndsAt, m.EndsAt)
+	if err != nil {
 		return bundb.Wrap("sessionbun: create", err)
-	})
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return cmp.Or(bundb.Wrap("sessionbun: create", err), error(session.ErrDuplicate))
+	}
+	return nil
 }
 
 // TouchSession implements session.Store.

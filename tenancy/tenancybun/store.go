@@ -81,11 +81,15 @@ func (s *Store) CreateOrganization(ctx context.Context, o tenancy.Organization, 
 	})
 }
 
+const firstMembershipSQL = `
+SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at
+FROM tenon_members AS m
+WHERE m.user_id = ? ORDER BY m.created_at, m.id LIMIT 1`
+
 // FirstMembership implements tenancy.Store.
 func (s *Store) FirstMembership(ctx context.Context, userID string) (tenancy.Member, error) {
-	m := new(memberModel)
-	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(m).
-		Where("m.user_id = ?", userID).OrderExpr("m.created_at, m.id").Limit(1).Scan(ctx)
+	var m memberModel
+	err := s.first.QueryRow(ctx, userID).Scan(&m.ID, &m.OrganizationID, &m.UserID, &m.Role, bundb.ScanTime(&m.CreatedAt))
 	if err != nil {
 		return tenancy.Member{}, notFound("tenancybun: first membership", err)
 	}
@@ -119,12 +123,8 @@ func (s *Store) HoldOrganization(ctx context.Context, id string) error {
 	if !s.InTransaction(ctx) {
 		return tenancy.ErrNoTransaction
 	}
-	query := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model((*organizationModel)(nil)).Column("o.id").Where("o.id = ?", id)
-	if s.Dialect() == bundb.Postgres {
-		query = query.For("KEY SHARE")
-	}
 	var held string
-	return notFound("tenancybun: hold", query.Scan(ctx, &held))
+	return notFound("tenancybun: hold", s.hold.QueryRow(ctx, id).Scan(&held))
 }
 
 // notFound tells a missing row from other errors; nil stays nil.

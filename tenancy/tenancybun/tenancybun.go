@@ -32,7 +32,7 @@ func SessionJoin() bundb.Join {
 // Store implements tenancy.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB
-	membership bundb.Statement
+	membership, first, hold bundb.Statement
 }
 
 var _ tenancy.Store = (*Store)(nil)
@@ -40,5 +40,12 @@ var _ tenancy.Store = (*Store)(nil)
 // New returns a Store on db, whose Schema must have been migrated. It does no
 // I/O.
 func New(db *bundb.DB) *Store {
-	return &Store{DB: db, membership: db.Statement(membershipSQL)}
+	hold := "SELECT o.id FROM tenon_organizations AS o WHERE o.id = ?"
+	if db.Dialect() == bundb.Postgres {
+		hold += " FOR KEY SHARE"
+	}
+	return &Store{
+		DB:         db,
+		membership: db.Statement(membershipSQL), first: db.Statement(firstMembershipSQL), hold: db.Statement(hold),
+	}
 }

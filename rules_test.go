@@ -234,7 +234,7 @@ func TestR1_StallAfterTheGuard(t *testing.T) {
 	db := bundbtest.Postgres(t, tenon.Schemas()...)
 	w := newWorld(t, db)
 	b := w.user(t, email)
-	barrier := bundbtest.FaultsOf(db).StallOn(`INSERT INTO "tenon_sessions"`, 1)
+	barrier := bundbtest.FaultsOf(db).StallOn("INSERT INTO tenon_sessions", 1)
 	done, changed := make(chan answer), make(chan error)
 	go func() { done <- b.signIn(email) }()
 	barrier.Wait(t)

@@ -78,13 +78,14 @@ func (h *Handler) showVerify(w http.ResponseWriter, r *http.Request, query verif
 		Title: "Confirm your address",
 		Text:  []string{"Is " + signUp.Display + " yours? Confirm it to finish signing up."},
 		Form: &page.Form{
-			Action: here(query), Submit: "Confirm " + signUp.Display, Username: signUp.Display,
+			Action: here(query), Submit: "Confirm " + signUp.Display,
 			Hidden: []page.Hidden{{Name: "signUp", Value: signUp.ID}},
 		},
 
 		RedirectTo: query.CallbackURL,
 	}
 	if !sameBrowser {
+		card.Form.Username = signUp.Display
 		askProof(&card, query)
 	}
 	if failure != nil {

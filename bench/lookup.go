@@ -89,7 +89,7 @@ func (b *bench) lookupSQL(ctx context.Context, w *world, grant auth.Grant) (quer
 		return "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	one, err := newWorld(ctx, db, w.keys)
+	one, err := newWorld(ctx, db, w.keys, 0)
 	if err != nil {
 		return "", err
 	}

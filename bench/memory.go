@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -78,7 +79,7 @@ func (w *world) peakOf(ctx context.Context, child string) (float64, error) {
 
 // beChild does the work of a child and prints its peak in kB.
 func beChild(ctx context.Context, child string) error {
-	work := newCeiling().hash
+	work := newCeiling(runtime.GOMAXPROCS(0)).hash
 	if child == childSignIns {
 		w, err := childWorld(ctx)
 		if err != nil {
@@ -99,7 +100,7 @@ func childWorld(ctx context.Context) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorld(ctx, db, os.Getenv(envKeys))
+	w, err := newWorld(ctx, db, os.Getenv(envKeys), 0)
 	if err != nil {
 		return nil, err
 	}

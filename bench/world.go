@@ -42,13 +42,14 @@ type world struct {
 	users int // bench-0@example.com and so on, signed up and verified
 }
 
-// newWorld opens an App on an open database, whose schema need not exist yet.
-func newWorld(ctx context.Context, db *bundb.DB, keys string) (*world, error) {
+// newWorld opens an App on an open database, whose schema need not exist yet. It
+// hashes in that many slots; 0 is the library's default, one for each core.
+func newWorld(ctx context.Context, db *bundb.DB, keys string, slots int) (*world, error) {
 	kms, err := tenon.DevelopmentKMS(ctx, db, keys)
 	if err != nil {
 		return nil, err
 	}
-	hasher, err := password.New(password.Config{QueueTimeout: patience})
+	hasher, err := password.New(password.Config{Slots: slots, QueueTimeout: patience})
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,9 @@ func newWorld(ctx context.Context, db *bundb.DB, keys string) (*world, error) {
 }
 
 // onPostgres opens a world on a schema of its own in the database that dsn names.
-func (b *bench) onPostgres(ctx context.Context) (*world, error) {
+func (b *bench) onPostgres(ctx context.Context) (*world, error) { return b.withSlots(ctx, 0) }
+
+func (b *bench) withSlots(ctx context.Context, slots int) (*world, error) {
 	dsn, err := b.newSchema(ctx)
 	if err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func (b *bench) onPostgres(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	b.later(db.Close)
-	w, err := newWorld(ctx, db, b.file("keys"))
+	w, err := newWorld(ctx, db, b.file("keys"), slots)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +94,7 @@ func (b *bench) onSQLite(ctx context.Context) (*world, error) {
 		return nil, err
 	}
 	b.later(db.Close)
-	w, err := newWorld(ctx, db, b.file("keys"))
+	w, err := newWorld(ctx, db, b.file("keys"), 0)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 # `make test` needs Go only: it finds, starts or fetches a PostgreSQL.
 
 GO       ?= go
+# The race detector links with a C compiler; without one the tests run without it.
+RACE      = $(if $(filter 1,$(shell $(GO) env CGO_ENABLED)),-race)
 WITH_PG   = $(GO) run -C tools ./withpostgres -dir "$(CURDIR)" --
 FUZZTIME ?= 10s
 export GOTOOLCHAIN = local
@@ -8,7 +10,8 @@ export GOTOOLCHAIN = local
 .PHONY: test lint bench fuzz conformance
 
 test:
-	$(WITH_PG) env TENON_TEST_REQUIRE=postgres $(GO) test -race ./...
+	@echo 'make test: race detector $(if $(RACE),on,off, for want of a C compiler)'
+	$(WITH_PG) env TENON_TEST_REQUIRE=postgres $(GO) test $(RACE) ./...
 	$(GO) test -run '^TestR7_Time' . # says nothing under the race detector
 
 lint:

@@ -8,18 +8,17 @@ import (
 
 func (a *App) wireAuth() (err error) {
 	a.Auth, err = auth.New(a.users, auth.Config{
-		Keys:               a.Keys,
-		Sessions:           sessions{a.Sessions},
-		Tokens:             a.tokens,
-		Outbox:             a.queue,
-		Templates:          a.cfg.MailTemplates,
-		Passwords:          a.cfg.Passwords,
-		LinkBase:           a.cfg.BaseURL + a.cfg.MountPath,
-		ActiveOrganization: a.activeOrganization,
-		Superuser:          a.cfg.Superuser,
-		Hooks:              auth.JoinHooks(auth.Hooks{UserCreated: a.createDefaultOrganization}, a.cfg.AuthHooks),
-		Logger:             a.cfg.Logger,
-		Now:                a.DB.Now,
+		Keys:      a.Keys,
+		Sessions:  sessions{a.Sessions},
+		Tokens:    a.tokens,
+		Outbox:    a.queue,
+		Templates: a.cfg.MailTemplates,
+		Passwords: a.cfg.Passwords,
+		LinkBase:  a.cfg.BaseURL + a.cfg.MountPath,
+		Superuser: a.cfg.Superuser,
+		Hooks:     auth.JoinHooks(auth.Hooks{UserCreated: a.createDefaultOrganization}, a.cfg.AuthHooks),
+		Logger:    a.cfg.Logger,
+		Now:       a.DB.Now,
 	})
 	if err != nil {
 		return err

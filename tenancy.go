@@ -2,7 +2,6 @@ package tenon
 
 import (
 	"context"
-	"errors"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/tenancy"
@@ -23,13 +22,4 @@ func (a *App) wireTenancy() (err error) {
 func (a *App) createDefaultOrganization(ctx context.Context, e auth.UserCreated) error {
 	_, err := a.Organizations.CreateDefault(ctx, e.User.ID, tenancy.DefaultName(e.User.Name))
 	return err
-}
-
-// activeOrganization is where a new session starts.
-func (a *App) activeOrganization(ctx context.Context, userID string) (string, error) {
-	id, err := a.Organizations.DefaultFor(ctx, userID)
-	if errors.Is(err, tenancy.ErrNotFound) {
-		return "", nil
-	}
-	return id, err
 }

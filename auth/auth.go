@@ -44,9 +44,6 @@ type Config struct {
 	// reachable, such as "https://example.com/api/auth". Mailed links start with
 	// it; nothing else decides where they point.
 	LinkBase string
-	// ActiveOrganization returns the organization that a new session of the user
-	// starts in, or "". It runs inside the transaction. Defaults to none.
-	ActiveOrganization func(ctx context.Context, userID string) (string, error)
 	// Superuser is the address whose first proof makes its owner a superuser.
 	// It acts once; the user is recorded by id. Defaults to nobody.
 	Superuser string
@@ -113,9 +110,6 @@ func New(store Store, cfg Config) (*Service, error) {
 	cfg.Logger = cmp.Or(cfg.Logger, slog.Default())
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
-	}
-	if cfg.ActiveOrganization == nil {
-		cfg.ActiveOrganization = func(context.Context, string) (string, error) { return "", nil }
 	}
 	if err := cfg.fill(); err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ const attemptLife = 10 * time.Minute
 // Attempt completes to nothing.
 type Attempt struct {
 	user        User
+	guess       GuessKey // charged for the proof, given back by the door
 	channels    []string
 	provenAt    time.Time
 	browserOnly bool
@@ -39,7 +40,8 @@ func (s *Service) attempt(user User, channel string, p SignInParams) Attempt {
 // Complete is the one door to a session. Every way in ends here.
 //
 // In one transaction, which joins that of ctx, it admits the user if the account
-// is unchanged since the proof and not banned (rule R1), asks
+// is unchanged since the proof and not banned (rule R1), gives the guess back that
+// was charged for the proof (rule R8), asks
 // Hooks.BeforeSession, starts the session and runs Hooks.SignedIn. It returns
 // ErrNotAdmitted, and nothing is written, if the user may not come in or the
 // proof is older than ten minutes.
@@ -49,15 +51,17 @@ func (s *Service) Complete(ctx context.Context, a Attempt) (Grant, error) {
 	}
 	var grant Grant
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
-		if err := s.store.RecordSignIn(ctx, a.user.ID, a.user.SecurityVersion, s.now()); err != nil {
+		err := s.store.Admit(ctx, Admission{
+			UserID: a.user.ID, SecurityVersion: a.user.SecurityVersion, Guess: a.guess, At: s.now(),
+		})
+		if err != nil {
 			return err
 		}
 		event := BeforeSession{UserID: a.user.ID, Channels: a.channels, Client: a.client}
 		if err := hook.Call(ctx, s.cfg.Hooks.BeforeSession, event); err != nil {
 			return err
 		}
-		var err error
-		if grant, err = s.startSession(ctx, a); err != nil {
+		if grant, err = s.cfg.Sessions.Start(ctx, a.pass()); err != nil {
 			return err
 		}
 		return hook.Call(ctx, s.cfg.Hooks.SignedIn, SignedIn{
@@ -70,14 +74,10 @@ func (s *Service) Complete(ctx context.Context, a Attempt) (Grant, error) {
 	return grant, nil
 }
 
-func (s *Service) startSession(ctx context.Context, a Attempt) (Grant, error) {
-	organization, err := s.cfg.ActiveOrganization(ctx, a.user.ID)
-	if err != nil {
-		return Grant{}, fmt.Errorf("active organization: %w", err)
-	}
-	return s.cfg.Sessions.Start(ctx, door.NewPass(door.Facts{
+func (a Attempt) pass() door.Pass {
+	return door.NewPass(door.Facts{
 		UserID: a.user.ID, SecurityVersion: a.user.SecurityVersion,
-		Channels: a.channels, ProvenAt: a.provenAt, OrganizationID: organization,
+		Channels: a.channels, ProvenAt: a.provenAt,
 		BrowserOnly: a.browserOnly, IP: a.client.IP, UserAgent: a.client.UserAgent,
-	}))
+	})
 }

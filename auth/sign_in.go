@@ -40,7 +40,7 @@ func (s *Service) SignIn(ctx context.Context, p SignInParams) (User, Grant, erro
 }
 
 // ProvePassword charges a guess, checks the password without a transaction open,
-// and returns the attempt. Wrong passwords, unknown, banned and unproven
+// and returns the attempt. The guess stays charged until [Service.Complete]. Wrong passwords, unknown, banned and unproven
 // addresses cost the same and answer ErrInvalidCredentials. Other errors:
 // ErrInvalidEmail, ErrTooManyAttempts, ErrInTransaction, password.ErrOverloaded.
 func (s *Service) ProvePassword(ctx context.Context, p SignInParams) (Attempt, error) {
@@ -63,13 +63,12 @@ func (s *Service) ProvePassword(ctx context.Context, p SignInParams) (Attempt, e
 	if !proof.match {
 		return Attempt{}, s.refuse(ctx, address, user, p)
 	}
-	if err := s.store.Refund(ctx, key); err != nil {
-		return Attempt{}, fmt.Errorf("auth: refund a guess: %w", err)
-	}
 	if proof.rehash {
 		s.rehash(ctx, user.ID, proof.sealed, prepared)
 	}
-	return s.attempt(user, ChannelPassword, p), nil
+	attempt := s.attempt(user, ChannelPassword, p)
+	attempt.guess = key
+	return attempt, nil
 }
 
 // passwordProof is the outcome of a check, with the sealed hash it was made

@@ -44,16 +44,26 @@ type UserStore interface {
 	// until the transaction of ctx ends. It returns ErrUserNotFound if the user
 	// is gone, and an error without a transaction.
 	RaiseVersion(ctx context.Context, id string) (int64, error)
-	// RecordSignIn sets the time of the last sign-in, if the user still has that
-	// security version and is not banned; otherwise it returns ErrNotAdmitted.
-	// It locks the user until the transaction of ctx ends (rule R1).
-	RecordSignIn(ctx context.Context, id string, securityVersion int64, now time.Time) error
+	// Admit sets the time of the last sign-in and takes back the guess that was
+	// charged for it, if the user still has that security version and is not
+	// banned; otherwise it returns ErrNotAdmitted and leaves both. It locks the
+	// user until the transaction of ctx ends (rule R1), and needs one.
+	Admit(ctx context.Context, a Admission) error
 	// ReplacePassword sets the sealed hash if it still is old. It reports
 	// whether it did; a lost race is not an error (rule R1).
 	ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (bool, error)
 	// ClaimSuperuser makes user the superuser that address was reserved for. It
 	// reports false, and does nothing, if the address was claimed before.
 	ClaimSuperuser(ctx context.Context, email, userID string, now time.Time) (bool, error)
+}
+
+// Admission is what the door asks the store for.
+type Admission struct {
+	UserID          string
+	SecurityVersion int64
+	// Guess is the guess that was right. The zero key is none.
+	Guess GuessKey
+	At    time.Time
 }
 
 // SignUpStore keeps sign-ups until their address is proven.

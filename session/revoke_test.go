@@ -217,12 +217,32 @@ func TestSetOrganizationIsReadBack(t *testing.T) {
 	facts.OrganizationID = "gone"
 	_, err := w.tryStart(door.NewPass(facts))
 	assert.ErrorIs(t, err, gone) // R3: no session refers to what is gone
-	assert.Equal(t, held, []string{"o1", "gone", "o1", "gone"})
+	assert.Equal(t, held, []string{"default of u1", "o1", "gone", "o1", "gone"})
+}
+
+func TestASessionStartsInTheDefaultOrganization(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("the first membership cannot be read")
+	w := newWorld(t, func(c *session.Config) {
+		c.Organizations = holder(func(id string) error {
+			if id == "default of u2" {
+				return failure
+			}
+			return nil
+		})
+	})
+	assert.Equal(t, w.start(w.facts("u1")).Session.OrganizationID, "default")
+	_, err := w.tryStart(door.NewPass(w.facts("u2")))
+	assert.ErrorIs(t, err, failure)
 }
 
 type holder func(string) error
 
 func (h holder) Hold(_ context.Context, id string) error { return h(id) }
+
+func (h holder) HoldDefault(_ context.Context, userID string) (string, error) {
+	return "default", h("default of " + userID)
+}
 
 func TestStartTrustedHoldsTheUser(t *testing.T) {
 	t.Parallel()

@@ -91,6 +91,9 @@ type Organizations interface {
 	// Hold keeps the organization from being deleted until the transaction of
 	// ctx ends (rule R3). It returns an error if there is none.
 	Hold(ctx context.Context, organizationID string) error
+	// HoldDefault returns the organization that a new session of the user starts
+	// in, "" if there is none, and holds it like Hold.
+	HoldDefault(ctx context.Context, userID string) (organizationID string, err error)
 }
 
 // Config configures a [Service]. Only Peppers has no default.
@@ -113,8 +116,9 @@ type Config struct {
 	// users of trusted starts. Defaults to nil: sessions are ended, and what is
 	// in flight lives.
 	Users Users
-	// Organizations holds an organization that becomes active. Defaults to nil:
-	// nothing is held, and an id without a membership is no scope anyway.
+	// Organizations names the organization that a session starts in, and holds
+	// one that becomes active. Defaults to nil: sessions start in none and nothing
+	// is held; an id without a membership is no scope anyway.
 	Organizations Organizations
 	// Hooks run inside the transaction of what they report.
 	Hooks Hooks

@@ -47,11 +47,12 @@ func (s *Service) start(ctx context.Context, facts door.Facts) (Grant, error) {
 	if !validChannels(facts.Channels) || facts.ProvenAt.IsZero() {
 		return Grant{}, fmt.Errorf("session: start: channels or the time of proof are missing: %w", ErrNoPass)
 	}
-	record, secret, err := s.newRecord(ctx, facts)
-	if err != nil {
+	var err error
+	if facts.OrganizationID, err = s.startingOrganization(ctx, facts); err != nil {
 		return Grant{}, fmt.Errorf("session: start: %w", err)
 	}
-	if err := s.holdOrganization(ctx, facts.OrganizationID); err != nil {
+	record, secret, err := s.newRecord(ctx, facts)
+	if err != nil {
 		return Grant{}, fmt.Errorf("session: start: %w", err)
 	}
 	if err := s.store.CreateSession(ctx, record); err != nil {
@@ -101,6 +102,15 @@ func (s *Service) describe(id string, facts door.Facts) Session {
 		IdleEndsAt:      now.Add(min(s.cfg.Idle, life)),
 		EndsAt:          now.Add(life),
 	}
+}
+
+// startingOrganization returns the organization that the facts name, else the
+// user's default, and holds it either way.
+func (s *Service) startingOrganization(ctx context.Context, facts door.Facts) (string, error) {
+	if facts.OrganizationID == "" && s.cfg.Organizations != nil {
+		return s.cfg.Organizations.HoldDefault(ctx, facts.UserID)
+	}
+	return facts.OrganizationID, s.holdOrganization(ctx, facts.OrganizationID)
 }
 
 func (s *Service) holdOrganization(ctx context.Context, organizationID string) error {

@@ -14,7 +14,8 @@ import (
 type TrustedStart struct {
 	UserID          string
 	SecurityVersion int64
-	OrganizationID  string
+	// OrganizationID defaults to the user's default organization.
+	OrganizationID string
 	// Channels defaults to one channel named "host".
 	Channels    []string
 	BrowserOnly bool

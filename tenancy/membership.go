@@ -2,17 +2,23 @@ package tenancy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
-// DefaultFor returns the id of the organization that a user's new session starts
-// in: the one they joined first. It returns ErrNotFound if they are in none.
-func (s *Service) DefaultFor(ctx context.Context, userID string) (organizationID string, err error) {
-	m, err := s.store.FirstMembership(ctx, userID)
-	if err != nil {
-		return "", fmt.Errorf("tenancy: first membership: %w", err)
+// HoldDefault returns the id of the organization that a user's new session
+// starts in, the one they joined first, and keeps it from being deleted until
+// the transaction of ctx ends (rule R3). It returns "" if the user is in none,
+// and ErrNoTransaction outside a transaction.
+func (s *Service) HoldDefault(ctx context.Context, userID string) (organizationID string, err error) {
+	organizationID, err = s.store.HoldFirst(ctx, userID)
+	if errors.Is(err, ErrNotFound) {
+		return "", nil
 	}
-	return m.OrganizationID, nil
+	if err != nil {
+		return "", fmt.Errorf("tenancy: hold the first membership's organization: %w", err)
+	}
+	return organizationID, nil
 }
 
 // Membership returns the organization and the user's place in it. It returns

@@ -40,8 +40,11 @@ type Store interface {
 	// slug, one succeeds.
 	CreateOrganization(ctx context.Context, o Organization, owner Member) error
 
-	// FirstMembership returns the user's oldest membership, or ErrNotFound.
-	FirstMembership(ctx context.Context, userID string) (Member, error)
+	// HoldFirst returns the organization of the user's oldest membership and
+	// keeps it from being deleted until the transaction of ctx ends. It returns
+	// ErrNotFound if the user has no membership, and ErrNoTransaction outside a
+	// transaction.
+	HoldFirst(ctx context.Context, userID string) (organizationID string, err error)
 
 	// Membership returns the organization with the user's place in it, or
 	// ErrNotFound if the user has none, whether or not the organization exists.

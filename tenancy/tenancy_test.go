@@ -47,6 +47,15 @@ func newWorld(t *testing.T, change func(*tenancy.Config)) *world {
 	return w
 }
 
+func (w *world) defaultOf(t *testing.T, userID string) (id string) {
+	t.Helper()
+	assert.NoError(t, w.fake.InTx(t.Context(), func(ctx context.Context) (err error) {
+		id, err = w.svc.HoldDefault(ctx, userID)
+		return err
+	}))
+	return id
+}
+
 func (w *world) create(t *testing.T, userID, name string) (o tenancy.Organization, err error) {
 	t.Helper()
 	err = w.fake.InTx(t.Context(), func(ctx context.Context) error {
@@ -76,9 +85,10 @@ func TestR31_TheCreatorIsTheOnlyOwner(t *testing.T) {
 	assert.NoError(t, err)
 	assert.Equal(t, o, created)
 	assert.Equal(t, m.Role, tenancy.RoleOwner)
-	assert.Equal(t, assert.Must(w.svc.DefaultFor(t.Context(), "u1"))(t), created.ID)
-	_, err = w.svc.DefaultFor(t.Context(), "u2")
-	assert.ErrorIs(t, err, tenancy.ErrNotFound)
+	assert.Equal(t, w.defaultOf(t, "u1"), created.ID)
+	assert.Equal(t, w.defaultOf(t, "u2"), "")
+	_, err = w.svc.HoldDefault(t.Context(), "u1")
+	assert.ErrorIs(t, err, tenancy.ErrNoTransaction)
 	_, _, err = w.svc.Membership(t.Context(), created.ID, "u2")
 	assert.ErrorIs(t, err, tenancy.ErrNotFound)
 }
@@ -88,8 +98,7 @@ func TestR3_CreateHoldsTheUserFirst(t *testing.T) {
 	w := newWorld(t, nil)
 	_, err := w.create(t, "gone", "")
 	assert.ErrorIs(t, err, errGone)
-	_, err = w.svc.DefaultFor(t.Context(), "gone")
-	assert.ErrorIs(t, err, tenancy.ErrNotFound)
+	assert.Equal(t, w.defaultOf(t, "gone"), "")
 	_, err = w.svc.CreateDefault(t.Context(), "u1", "")
 	assert.ErrorIs(t, err, tenancy.ErrNoTransaction)
 	assert.Equal(t, w.users.held, []string{"gone"})
@@ -181,8 +190,7 @@ func TestATakenSlugIsReplaced(t *testing.T) {
 	assert.Must(w.create(t, "u1", "Ada"))(t)
 	_, err := w.create(t, "u2", "Ada")
 	assert.ErrorIs(t, err, tenancy.ErrSlugTaken)
-	_, err = w.svc.DefaultFor(t.Context(), "u2")
-	assert.ErrorIs(t, err, tenancy.ErrNotFound)
+	assert.Equal(t, w.defaultOf(t, "u2"), "")
 	_, err = w.create(t, "u3", "Ada")
 	assert.NotEqual(t, err, nil) // the randomness has run dry
 }
@@ -211,7 +219,6 @@ func TestHooksRunInsideTheTransaction(t *testing.T) {
 		w := newWorld(t, func(c *tenancy.Config) { c.Hooks = tenancy.JoinHooks(hooks, note) })
 		_, err := w.create(t, "u1", "A")
 		assert.ErrorIs(t, err, veto)
-		_, err = w.svc.DefaultFor(t.Context(), "u1")
-		assert.ErrorIs(t, err, tenancy.ErrNotFound)
+		assert.Equal(t, w.defaultOf(t, "u1"), "")
 	}
 }

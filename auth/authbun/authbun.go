@@ -46,7 +46,8 @@ func SessionJoin() bundb.Join {
 type Store struct {
 	*bundb.DB
 	userByEmail     bundb.Statement
-	recordSignIn    bundb.Statement
+	admit           bundb.Statement
+	admitRefund     bundb.Statement
 	raiseVersion    bundb.Statement
 	replacePassword bundb.Statement
 	spend           bundb.Statement
@@ -61,7 +62,8 @@ func New(db *bundb.DB) *Store {
 	return &Store{
 		DB:              db,
 		userByEmail:     db.Statement(userByEmailSQL),
-		recordSignIn:    db.Statement(recordSignInSQL),
+		admit:           db.Statement(admitSQL),
+		admitRefund:     db.Statement(admitAndRefundSQL),
 		raiseVersion:    db.Statement(raiseVersionSQL),
 		replacePassword: db.Statement(replacePasswordSQL),
 		spend:           db.Statement(spendSQL),

@@ -18,9 +18,14 @@ SELECT u.id, u.email, u.email_display, u.email_verified, u.name, u.image, u.supe
 FROM tenon_users AS u LEFT JOIN tenon_credentials AS c ON c.user_id = u.id
 WHERE u.email = ?`
 
-const recordSignInSQL = `
+const admitSQL = `
 UPDATE tenon_users SET last_sign_in_at = ?
 WHERE id = ? AND security_version = ? AND banned_at IS NULL`
+
+// admitAndRefundSQL saves a round trip on PostgreSQL; SQLite has no statement
+// that updates two tables.
+const admitAndRefundSQL = "WITH admitted AS (" + admitSQL + " RETURNING id), refunded AS (" + refundSQL +
+	" AND EXISTS (SELECT FROM admitted)) SELECT count(*) FROM admitted"
 
 const raiseVersionSQL = `
 UPDATE tenon_users SET security_version = security_version + 1
@@ -91,7 +96,7 @@ func (s *Store) CreateUser(ctx context.Context, user auth.User, password []byte)
 func (s *Store) UserByEmail(ctx context.Context, email string) (auth.User, []byte, error) {
 	var u auth.User
 	var password []byte
-	err := s.userByEmail.QueryRow(ctx, email).Scan(
+	err := s.userByEmail.Scan(ctx, []any{email},
 		&u.ID, &u.Email, &u.Display, &u.EmailVerified, &u.Name, &u.Image, &u.Superuser, &u.SecurityVersion,
 		bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt), bundb.ScanTime(&u.LastSignInAt), &password)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -147,19 +152,35 @@ func (s *Store) RaiseVersion(ctx context.Context, id string) (int64, error) {
 	return version, bundb.Wrap("authbun: raise a security version", err)
 }
 
-// RecordSignIn implements auth.UserStore.
-func (s *Store) RecordSignIn(ctx context.Context, id string, securityVersion int64, now time.Time) error {
+// Admit implements auth.UserStore.
+func (s *Store) Admit(ctx context.Context, a auth.Admission) error {
 	if err := s.RequireTx(ctx); err != nil {
 		return err
 	}
-	changed, err := affected(s.recordSignIn.Exec(ctx, now, id, securityVersion))
+	admitted, err := s.admitAndRefund(ctx, a)
 	if err != nil {
-		return bundb.Wrap("authbun: record a sign-in", err)
+		return bundb.Wrap("authbun: admit a user", err)
 	}
-	if changed == 0 {
+	if admitted == 0 {
 		return auth.ErrNotAdmitted
 	}
 	return nil
+}
+
+func (s *Store) admitAndRefund(ctx context.Context, a auth.Admission) (admitted int, err error) {
+	if a.Guess.Factor == "" {
+		return affected(s.admit.Exec(ctx, a.At, a.UserID, a.SecurityVersion))
+	}
+	if s.Dialect() == bundb.Postgres {
+		err = s.admitRefund.QueryRow(ctx, a.At, a.UserID, a.SecurityVersion, a.Guess.Factor, a.Guess.Account).Scan(&admitted)
+		return admitted, err
+	}
+	admitted, err = affected(s.admit.Exec(ctx, a.At, a.UserID, a.SecurityVersion))
+	if err != nil || admitted == 0 {
+		return 0, err
+	}
+	_, err = s.refund.Exec(ctx, a.Guess.Factor, a.Guess.Account)
+	return admitted, err
 }
 
 // ReplacePassword implements auth.UserStore.

@@ -129,18 +129,19 @@ func (f *Fake) RaiseVersion(ctx context.Context, id string) (version int64, err 
 	return version, err
 }
 
-// RecordSignIn implements auth.UserStore.
-func (f *Fake) RecordSignIn(ctx context.Context, id string, securityVersion int64, now time.Time) error {
+// Admit implements auth.UserStore.
+func (f *Fake) Admit(ctx context.Context, a auth.Admission) error {
 	if err := f.requireTx(ctx); err != nil {
 		return err
 	}
 	return f.Do(ctx, func(s *state) error {
-		user, ok := s.users[id]
-		if !ok || user.SecurityVersion != securityVersion || s.banned[id] {
+		user, ok := s.users[a.UserID]
+		if !ok || user.SecurityVersion != a.SecurityVersion || s.banned[a.UserID] {
 			return auth.ErrNotAdmitted
 		}
-		user.LastSignInAt = now
-		s.users[id] = user
+		user.LastSignInAt = a.At
+		s.users[a.UserID] = user
+		s.refund(a.Guess)
 		return nil
 	})
 }

@@ -34,13 +34,17 @@ func (f *Fake) Charge(ctx context.Context, key auth.GuessKey, pace auth.Pace, no
 // Refund implements auth.GuessStore.
 func (f *Fake) Refund(ctx context.Context, key auth.GuessKey) error {
 	return f.Do(ctx, func(s *state) error {
-		k := counterKey{key.Factor, string(key.Account)}
-		if c := s.guesses[k]; c.count > 0 {
-			c.count--
-			s.guesses[k] = c
-		}
+		s.refund(key)
 		return nil
 	})
+}
+
+func (s *state) refund(key auth.GuessKey) {
+	k := counterKey{key.Factor, string(key.Account)}
+	if c := s.guesses[k]; c.count > 0 {
+		c.count--
+		s.guesses[k] = c
+	}
 }
 
 // PruneGuesses implements auth.GuessStore.

@@ -186,8 +186,10 @@ func (w *world) calls() map[string]func(ctx context.Context) error {
 		"RaiseVersion": func(ctx context.Context) error {
 			return s.InTx(ctx, func(ctx context.Context) error { _, err := s.RaiseVersion(ctx, "x"); return err })
 		},
-		"RecordSignIn": func(ctx context.Context) error {
-			return s.InTx(ctx, func(ctx context.Context) error { return s.RecordSignIn(ctx, "x", 1, w.now) })
+		"Admit": func(ctx context.Context) error {
+			return s.InTx(ctx, func(ctx context.Context) error {
+				return s.Admit(ctx, auth.Admission{UserID: "x", SecurityVersion: 1, Guess: key, At: w.now})
+			})
 		},
 	}
 }

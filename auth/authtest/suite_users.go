@@ -17,8 +17,9 @@ func userClauses() []clause {
 		{"UserByID and UserByEmail say ErrUserNotFound", testUserNotFound},
 		{"Hold finds users only", testHold},
 		{"RaiseVersion raises the version by one", testRaiseVersion},
-		{"RecordSignIn admits the user's version only", testRecordSignIn},
-		{"RecordSignIn does not admit a banned user", testBanned},
+		{"Admit admits the user's version only", testAdmit},
+		{"Admit takes back the guess that was right", testAdmitRefunds},
+		{"Admit does not admit a banned user", testBanned},
 		{"ReplacePassword compares and sets", testReplacePassword},
 		{"of concurrent ReplacePassword one succeeds", testReplacePasswordRace},
 		{"ClaimSuperuser acts once for an address", testClaimSuperuser},
@@ -117,30 +118,49 @@ func testRaiseVersion(t *testing.T, w *world) {
 	}
 }
 
-func (w *world) recordSignIn(t *testing.T, id string, version int64) error {
+func (w *world) admit(t *testing.T, id string, version int64) error {
 	t.Helper()
-	return w.Store.InTx(t.Context(), func(ctx context.Context) error {
-		return w.Store.RecordSignIn(ctx, id, version, w.now.Add(time.Hour))
-	})
+	return w.admitGuess(t, auth.Admission{UserID: id, SecurityVersion: version})
 }
 
-func testRecordSignIn(t *testing.T, w *world) {
+func (w *world) admitGuess(t *testing.T, a auth.Admission) error {
+	t.Helper()
+	a.At = w.now.Add(time.Hour)
+	return w.Store.InTx(t.Context(), func(ctx context.Context) error { return w.Store.Admit(ctx, a) })
+}
+
+func testAdmit(t *testing.T, w *world) {
 	user := w.user(t, "ada@example.com")
-	assert.Error(t, w.Store.RecordSignIn(t.Context(), user.ID, 1, w.now))
-	assert.NoError(t, w.recordSignIn(t, user.ID, 1))
+	assert.Error(t, w.Store.Admit(t.Context(), auth.Admission{UserID: user.ID, SecurityVersion: 1, At: w.now}))
+	assert.NoError(t, w.admit(t, user.ID, 1))
 	got, err := w.Store.UserByID(t.Context(), user.ID)
 	assert.NoError(t, err)
 	assert.Equal(t, got.LastSignInAt, w.now.Add(time.Hour))
 	assert.Equal(t, w.raise(t, user.ID), 2)
-	assert.ErrorIs(t, w.recordSignIn(t, user.ID, 1), auth.ErrNotAdmitted)
-	assert.NoError(t, w.recordSignIn(t, user.ID, 2))
-	assert.ErrorIs(t, w.recordSignIn(t, newID(), 1), auth.ErrNotAdmitted)
+	assert.ErrorIs(t, w.admit(t, user.ID, 1), auth.ErrNotAdmitted)
+	assert.NoError(t, w.admit(t, user.ID, 2))
+	assert.ErrorIs(t, w.admit(t, newID(), 1), auth.ErrNotAdmitted)
 }
 
 func testBanned(t *testing.T, w *world) {
 	user := w.user(t, "ada@example.com")
 	assert.NoError(t, w.Ban(t.Context(), user.ID))
-	assert.ErrorIs(t, w.recordSignIn(t, user.ID, 1), auth.ErrNotAdmitted)
+	assert.ErrorIs(t, w.admit(t, user.ID, 1), auth.ErrNotAdmitted)
+}
+
+func testAdmitRefunds(t *testing.T, w *world) {
+	user := w.user(t, "ada@example.com")
+	key, other, once := guessKey("a"), guessKey("b"), auth.Pace{Free: 1, Cap: 1}
+	for _, k := range []auth.GuessKey{key, other} {
+		assert.Equal(t, w.charge(t, k, once, 0), 0)
+	}
+	stale := auth.Admission{UserID: user.ID, SecurityVersion: 2, Guess: key}
+	assert.ErrorIs(t, w.admitGuess(t, stale), auth.ErrNotAdmitted)
+	assert.True(t, w.charge(t, key, once, 0) > 0, "who is not admitted gets nothing back")
+	assert.NoError(t, w.admitGuess(t, auth.Admission{UserID: user.ID, SecurityVersion: 1, Guess: key}))
+	assert.True(t, w.charge(t, other, once, 0) > 0, "the other account's guess stays")
+	assert.Equal(t, w.charge(t, key, once, 0), 0)
+	assert.True(t, w.charge(t, key, once, 0) > 0, "one guess was taken back")
 }
 
 func testReplacePassword(t *testing.T, w *world) {

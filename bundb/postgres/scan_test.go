@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/postgres"
 	"github.com/tenon-go/tenon/internal/assert"
@@ -49,6 +51,27 @@ func TestScanReadsWhatQueryRowReads(t *testing.T) {
 	assert.Equal(t, fast, row{text: `\' ü ?`, flag: true, number: 1 << 60, bytes: []byte{0, 1, 255}, at: moment})
 	assert.Equal(t, plain, fast)
 	assert.Equal(t, inside, fast)
+}
+
+// A host's own pool gives times in the machine's zone and speaks in its
+// session's: the moment is the same and comes as UTC.
+func TestScanOnAHostsPoolInAnotherZone(t *testing.T) {
+	t.Parallel()
+	conf := assert.Must(pgx.ParseConfig(dsn(t)))(t)
+	conf.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conf.RuntimeParams["timezone"] = "Pacific/Chatham"
+	pool := stdlib.OpenDB(*conf)
+	t.Cleanup(func() { assert.NoError(t, pool.Close()) })
+	db := assert.Must(postgres.New(pool, bundb.Config{}))(t)
+	assert.NoError(t, db.Ping(t.Context()))
+	moment := time.Date(2026, 4, 4, 14, 30, 0, 123456000, time.UTC) // an hour that Chatham has twice
+	statement := db.Statement("SELECT CAST(? AS timestamptz), CAST(NULL AS timestamptz)")
+	var fast, plain row
+	args := []any{moment.In(time.FixedZone("east", 5*3600))}
+	assert.NoError(t, statement.Scan(t.Context(), args, bundb.ScanTime(&fast.at), bundb.ScanTime(&fast.not)))
+	assert.NoError(t, statement.QueryRow(t.Context(), args...).Scan(bundb.ScanTime(&plain.at), bundb.ScanTime(&plain.not)))
+	assert.Equal(t, fast, row{at: moment})
+	assert.Equal(t, plain, fast)
 }
 
 func TestScanSaysNoRowsAndOutages(t *testing.T) {

@@ -24,7 +24,8 @@ type Facts struct {
 	Channels []string
 	// ProvenAt is when the last of Channels was proven.
 	ProvenAt time.Time
-	// OrganizationID becomes the session's active organization; it may be empty.
+	// OrganizationID becomes the session's active organization. Where it is empty,
+	// the session starts in the user's default one.
 	OrganizationID string
 	// BrowserOnly asks for a session that ends with the browser and lives a day
 	// at most ("remember me" was declined).

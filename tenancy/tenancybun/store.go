@@ -81,19 +81,21 @@ func (s *Store) CreateOrganization(ctx context.Context, o tenancy.Organization, 
 	})
 }
 
-const firstMembershipSQL = `
-SELECT m.id, m.organization_id, m.user_id, m.role, m.created_at
-FROM tenon_members AS m
+// holdFirstSQL goes on to the next membership where the organization of the
+// first is deleted at the same time: PostgreSQL applies the limit after the lock.
+const holdFirstSQL = `
+SELECT o.id
+FROM tenon_members AS m JOIN tenon_organizations AS o ON o.id = m.organization_id
 WHERE m.user_id = ? ORDER BY m.created_at, m.id LIMIT 1`
 
-// FirstMembership implements tenancy.Store.
-func (s *Store) FirstMembership(ctx context.Context, userID string) (tenancy.Member, error) {
-	var m memberModel
-	err := s.first.QueryRow(ctx, userID).Scan(&m.ID, &m.OrganizationID, &m.UserID, &m.Role, bundb.ScanTime(&m.CreatedAt))
-	if err != nil {
-		return tenancy.Member{}, notFound("tenancybun: first membership", err)
+// HoldFirst implements tenancy.Store. On SQLite the transaction is the only
+// writer already.
+func (s *Store) HoldFirst(ctx context.Context, userID string) (organizationID string, err error) {
+	if !s.InTransaction(ctx) {
+		return "", tenancy.ErrNoTransaction
 	}
-	return m.member(), nil
+	err = s.holdFirst.QueryRow(ctx, userID).Scan(&organizationID)
+	return organizationID, notFound("tenancybun: hold the first membership's organization", err)
 }
 
 const membershipSQL = `
@@ -116,6 +118,8 @@ func (s *Store) Membership(ctx context.Context, organizationID, userID string) (
 	}
 	return o.organization(), m.member(), nil
 }
+
+const holdSQL = "SELECT o.id FROM tenon_organizations AS o WHERE o.id = ?"
 
 // HoldOrganization implements tenancy.Store. On SQLite the transaction is the
 // only writer already.

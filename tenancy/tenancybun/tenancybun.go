@@ -32,7 +32,7 @@ func SessionJoin() bundb.Join {
 // Store implements tenancy.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB
-	membership, first, hold bundb.Statement
+	membership, hold, holdFirst bundb.Statement
 }
 
 var _ tenancy.Store = (*Store)(nil)
@@ -40,12 +40,13 @@ var _ tenancy.Store = (*Store)(nil)
 // New returns a Store on db, whose Schema must have been migrated. It does no
 // I/O.
 func New(db *bundb.DB) *Store {
-	hold := "SELECT o.id FROM tenon_organizations AS o WHERE o.id = ?"
+	hold, first := holdSQL, holdFirstSQL
 	if db.Dialect() == bundb.Postgres {
 		hold += " FOR KEY SHARE"
+		first += " FOR KEY SHARE OF o"
 	}
 	return &Store{
 		DB:         db,
-		membership: db.Statement(membershipSQL), first: db.Statement(firstMembershipSQL), hold: db.Statement(hold),
+		membership: db.Statement(membershipSQL), hold: db.Statement(hold), holdFirst: db.Statement(first),
 	}
 }

@@ -124,8 +124,10 @@ func TestR31_TheDatabaseAllowsExactlyOneOwner(t *testing.T) {
 			exec{"UPDATE tenon_members SET role = 'owner' WHERE user_id = ?", []any{other}},
 			exec{"UPDATE tenon_organizations SET owner_id = ? WHERE id = ?", []any{other, o.ID}}))
 		assert.NoError(t, run(t, db, exec{"DELETE FROM tenon_organizations WHERE id = ?", []any{o.ID}}))
-		_, err := tenancybun.New(db).FirstMembership(t.Context(), other)
-		assert.ErrorIs(t, err, tenancy.ErrNotFound)
+		assert.ErrorIs(t, db.InTx(t.Context(), func(ctx context.Context) error {
+			_, err := tenancybun.New(db).HoldFirst(ctx, other)
+			return err
+		}), tenancy.ErrNotFound)
 	})
 }
 
@@ -156,13 +158,52 @@ func TestR3_AHeldOrganizationIsNotDeleted(t *testing.T) {
 		return db.Statement("SELECT id FROM tenon_organizations WHERE id = ? FOR UPDATE NOWAIT").
 			QueryRow(bundbtest.Outside(t.Context()), o.ID).Scan(&id)
 	}
+	for _, hold := range []func(context.Context) error{
+		func(ctx context.Context) error { return store.HoldOrganization(ctx, o.ID) },
+		func(ctx context.Context) error {
+			_, err := store.HoldFirst(ctx, o.OwnerID)
+			return err
+		},
+	} {
+		assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+			assert.NoError(t, hold(ctx))
+			var locked interface{ SQLState() string }
+			assert.True(t, errors.As(lock(), &locked) && locked.SQLState() == "55P03", "the row is held")
+			return nil
+		}))
+		assert.NoError(t, lock())
+	}
+}
+
+func TestR3_WhoWaitsForADeletionGetsTheNextOrganization(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.Postgres(t, schemas()...)
+	store, svc := tenancybun.New(db), newService(t, db)
+	first := assert.Must(create(t.Context(), db, svc, "First"))(t)
+	second := assert.Must(create(t.Context(), db, svc, "Second"))(t)
+	assert.NoError(t, run(t, db, exec{
+		"INSERT INTO tenon_members (id, organization_id, user_id, role, created_at) VALUES (?, ?, ?, 'member', ?)",
+		[]any{uuid.NewString(), second.ID, first.OwnerID, db.Now()},
+	}))
+	got := make(chan string, 1)
 	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
-		assert.NoError(t, store.HoldOrganization(ctx, o.ID))
-		var locked interface{ SQLState() string }
-		assert.True(t, errors.As(lock(), &locked) && locked.SQLState() == "55P03", "the row is held")
+		assert.Must(db.Statement("DELETE FROM tenon_organizations WHERE id = ?").Exec(ctx, first.ID))(t)
+		go func() {
+			var id string
+			_ = db.InTx(bundbtest.Outside(t.Context()), func(ctx context.Context) (err error) {
+				id, err = store.HoldFirst(ctx, first.OwnerID)
+				return err
+			})
+			got <- id
+		}()
+		for waiting := 0; waiting == 0; { // until the other transaction meets the lock
+			if err := db.Statement("SELECT count(*) FROM pg_locks WHERE NOT granted").QueryRow(ctx).Scan(&waiting); err != nil {
+				return err
+			}
+		}
 		return nil
 	}))
-	assert.NoError(t, lock())
+	assert.Equal(t, <-got, second.ID)
 }
 
 func TestMigrationsGoUpAndDownAndUp(t *testing.T) {

@@ -73,8 +73,11 @@ func (f *Fake) CreateOrganization(ctx context.Context, o tenancy.Organization, o
 	})
 }
 
-// FirstMembership implements tenancy.Store.
-func (f *Fake) FirstMembership(ctx context.Context, userID string) (first tenancy.Member, err error) {
+// HoldFirst implements tenancy.Store.
+func (f *Fake) HoldFirst(ctx context.Context, userID string) (organizationID string, err error) {
+	if !f.InTransaction(ctx) {
+		return "", tenancy.ErrNoTransaction
+	}
 	err = f.mem.Do(ctx, func(s *state) error {
 		var own []tenancy.Member
 		for _, m := range s.members {
@@ -85,12 +88,12 @@ func (f *Fake) FirstMembership(ctx context.Context, userID string) (first tenanc
 		if len(own) == 0 {
 			return tenancy.ErrNotFound
 		}
-		first = slices.MinFunc(own, func(a, b tenancy.Member) int {
+		organizationID = slices.MinFunc(own, func(a, b tenancy.Member) int {
 			return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
-		})
+		}).OrganizationID
 		return nil
 	})
-	return first, err
+	return organizationID, err
 }
 
 // Membership implements tenancy.Store.

@@ -115,7 +115,7 @@ func rowClauses() []clause {
 		}},
 		{"create refuses a slug that is taken and changes nothing", slugTaken},
 		{"16 concurrent creations with one slug have one winner", slugRace},
-		{"first membership is the oldest", firstMembership},
+		{"hold first takes the oldest membership's", holdFirst},
 		{"membership is for members only", func(t *testing.T, w *world) {
 			o, m := w.create(t, newID())
 			other, stranger := w.create(t, newID())
@@ -164,25 +164,33 @@ func slugRace(t *testing.T, w *world) {
 	assert.Equal(t, winners.Load(), 1)
 }
 
-func firstMembership(t *testing.T, w *world) {
+func holdFirst(t *testing.T, w *world) {
 	user := newID()
-	_, err := w.Store.FirstMembership(t.Context(), user)
+	_, err := w.Store.HoldFirst(t.Context(), user)
+	assert.ErrorIs(t, err, tenancy.ErrNoTransaction)
+	_, err = w.holdFirst(t.Context(), user)
 	assert.ErrorIs(t, err, tenancy.ErrNotFound)
 	w.create(t, newID())
-	var want tenancy.Member
+	var want string
 	for i, ago := range []time.Duration{time.Minute, time.Hour, time.Second} {
 		o, m := w.describe(user)
 		m.CreatedAt = w.now.Add(-ago)
 		assert.NoError(t, w.Store.CreateOrganization(t.Context(), o, m))
 		if i == 1 {
-			want = m
+			want = o.ID
 		}
 	}
-	got, err := w.Store.FirstMembership(t.Context(), user)
+	got, err := w.holdFirst(t.Context(), user)
 	assert.NoError(t, err)
-	assert.True(t, got.CreatedAt.Equal(want.CreatedAt), "the time is the member's")
-	got.CreatedAt = want.CreatedAt
 	assert.Equal(t, got, want)
+}
+
+func (w *world) holdFirst(ctx context.Context, user string) (id string, err error) {
+	err = w.Store.InTx(ctx, func(ctx context.Context) error {
+		id, err = w.Store.HoldFirst(ctx, user)
+		return err
+	})
+	return id, err
 }
 
 func hold(t *testing.T, w *world) {

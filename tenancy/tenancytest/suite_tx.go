@@ -92,7 +92,7 @@ func txLeaks(t *testing.T, w *world) {
 		return nil
 	}))
 	assert.Error(t, w.Store.CreateOrganization(leaked, o, m))
-	_, err := w.Store.FirstMembership(leaked, m.UserID)
+	_, err := w.Store.HoldFirst(leaked, m.UserID)
 	assert.Error(t, err)
 	assert.False(t, errors.Is(err, tenancy.ErrNotFound), "a dead transaction says nothing about members")
 	w.absent(t, o.ID, m.UserID)
@@ -103,7 +103,7 @@ func txCancelled(t *testing.T, w *world) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	assert.Error(t, w.Store.CreateOrganization(ctx, o, m))
-	_, err := w.Store.FirstMembership(ctx, m.UserID)
+	_, err := w.holdFirst(ctx, m.UserID)
 	assert.Error(t, err)
 	assert.False(t, errors.Is(err, tenancy.ErrNotFound), "a cancelled read says nothing about members")
 	w.absent(t, o.ID, m.UserID)
@@ -114,13 +114,13 @@ func outage(t *testing.T, w *world) {
 	fresh, owner := w.describe(newID())
 	w.Break()
 	ctx := t.Context()
-	_, firstErr := w.Store.FirstMembership(ctx, m.UserID)
+	_, firstErr := w.holdFirst(ctx, m.UserID)
 	_, _, memberErr := w.Store.Membership(ctx, o.ID, m.UserID)
 	for name, err := range map[string]error{
-		"create":           w.Store.CreateOrganization(ctx, fresh, owner),
-		"first membership": firstErr,
-		"membership":       memberErr,
-		"hold":             w.Store.InTx(ctx, func(ctx context.Context) error { return w.Store.HoldOrganization(ctx, o.ID) }),
+		"create":     w.Store.CreateOrganization(ctx, fresh, owner),
+		"hold first": firstErr,
+		"membership": memberErr,
+		"hold":       w.Store.InTx(ctx, func(ctx context.Context) error { return w.Store.HoldOrganization(ctx, o.ID) }),
 	} {
 		if !errors.Is(err, problem.ErrUnavailable) || errors.Is(err, tenancy.ErrNotFound) {
 			t.Errorf("%s during an outage: %v", name, err)

@@ -154,8 +154,11 @@ func testAdmitRefunds(t *testing.T, w *world) {
 	for _, k := range []auth.GuessKey{key, other} {
 		assert.Equal(t, w.charge(t, k, once, 0), 0)
 	}
-	stale := auth.Admission{UserID: user.ID, SecurityVersion: 2, Guess: key}
-	assert.ErrorIs(t, w.admitGuess(t, stale), auth.ErrNotAdmitted)
+	stale := auth.Admission{UserID: user.ID, SecurityVersion: 2, Guess: key, At: w.now}
+	assert.NoError(t, w.Store.InTx(t.Context(), func(ctx context.Context) error {
+		assert.ErrorIs(t, w.Store.Admit(ctx, stale), auth.ErrNotAdmitted)
+		return nil // the caller commits all the same
+	}))
 	assert.True(t, w.charge(t, key, once, 0) > 0, "who is not admitted gets nothing back")
 	assert.NoError(t, w.admitGuess(t, auth.Admission{UserID: user.ID, SecurityVersion: 1, Guess: key}))
 	assert.True(t, w.charge(t, other, once, 0) > 0, "the other account's guess stays")

@@ -54,6 +54,11 @@ func (s sessions) Start(ctx context.Context, pass door.Pass) (auth.Grant, error)
 	}, nil
 }
 
+// EndOthers implements auth.Sessions.
+func (s sessions) EndOthers(ctx context.Context, userID, keepID string, newVersion int64) error {
+	return s.svc.RevokeUser(ctx, userID, keepID, newVersion)
+}
+
 // SetSession makes the browser keep a session that App.Auth started, and ends the
 // one that it had before, for hosts that sign users in from pages of their own.
 func (a *App) SetSession(w http.ResponseWriter, r *http.Request, grant auth.Grant) {

@@ -72,6 +72,10 @@ type Keys interface {
 type Sessions interface {
 	// Start makes a session from pass in the transaction of ctx.
 	Start(ctx context.Context, pass door.Pass) (Grant, error)
+	// EndOthers ends the user's sessions in the transaction of ctx, in which the
+	// caller has just raised the security version to newVersion. The session
+	// keepID goes on under the new version; it is empty where none shall.
+	EndOthers(ctx context.Context, userID, keepID string, newVersion int64) error
 }
 
 // Grant is a session just made. Its token is shown this once.

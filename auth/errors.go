@@ -26,6 +26,8 @@ var (
 	// transaction, where its charge could be rolled back (rule R8).
 	ErrInTransaction = problem.New(problem.Internal, "IN_TRANSACTION",
 		"This call must not run inside a transaction.")
+	// ErrNoTransaction means that a call needs the transaction of its cause.
+	ErrNoTransaction = problem.New(problem.Internal, "NO_TRANSACTION", "This call must run inside a transaction.")
 	// ErrSignUpProofRequired means that a link was opened in another browser
 	// than the one that signed up, and needs the password or a new one (rule R5).
 	ErrSignUpProofRequired = problem.New(problem.PermissionDenied, "SIGN_UP_PROOF_REQUIRED",
@@ -42,6 +44,12 @@ var (
 	// or that it may not sign in (rule R1).
 	ErrNotAdmitted = problem.New(problem.Unauthenticated, "INVALID_EMAIL_OR_PASSWORD",
 		"The e-mail address or password is wrong, or the address is not confirmed yet.")
+	// ErrInvalidPassword means that a signed-in user typed a wrong password.
+	ErrInvalidPassword = problem.New(problem.Invalid, "INVALID_PASSWORD", "That is not your password.")
+	// ErrStale means that the account changed since the change was permitted
+	// (rule R1).
+	ErrStale = problem.New(problem.Conflict, "ACCOUNT_CHANGED",
+		"The account was changed in the meantime. Start again.")
 	// ErrUserNotFound is for stores: no user has that id or address.
 	ErrUserNotFound = problem.New(problem.NotFound, "USER_NOT_FOUND", "There is no such user.")
 	// ErrAddressTaken is for stores: another user has proven that address.

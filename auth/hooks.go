@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"github.com/tenon-go/tenon/internal/hook"
 )
@@ -22,6 +23,39 @@ type Hooks struct {
 	// SignInFailed runs, in a transaction of its own, when a guess was wrong
 	// (OWASP: authn_login_fail).
 	SignInFailed func(ctx context.Context, e SignInFailed) error
+	// UserVerified runs when a user who existed unproven has proven the address
+	// (OWASP: authn_email_verified).
+	UserVerified func(ctx context.Context, e UserVerified) error
+	// UserUpdated runs when a profile was changed (OWASP: user_updated).
+	UserUpdated func(ctx context.Context, e UserUpdated) error
+	// PasswordChanged runs when a password was set, changed or reset (OWASP:
+	// authn_password_change).
+	PasswordChanged func(ctx context.Context, e PasswordChanged) error
+	// EmailChanged runs when a user's address was changed (OWASP: user_updated).
+	EmailChanged func(ctx context.Context, e EmailChanged) error
+	// UserBanned runs when a user was banned (OWASP: authn_login_lock).
+	UserBanned func(ctx context.Context, e UserBanned) error
+	// UserUnbanned runs when a ban was lifted (OWASP: user_updated).
+	UserUnbanned func(ctx context.Context, e UserUnbanned) error
+	// UserUnlocked runs when guesses at an account are counted anew (OWASP:
+	// authn_login_lock).
+	UserUnlocked func(ctx context.Context, e UserUnlocked) error
+	// SuperuserChanged runs when a user became a superuser or ceased to be one
+	// (OWASP: authz_admin).
+	SuperuserChanged func(ctx context.Context, e SuperuserChanged) error
+	// SteppedUp runs when a signed-in user proved a factor again (OWASP:
+	// authn_login_success).
+	SteppedUp func(ctx context.Context, e SteppedUp) error
+	// Impersonated runs when a superuser began to act as a user (OWASP:
+	// authz_admin).
+	Impersonated func(ctx context.Context, e Impersonated) error
+	// BeforeUserDeleted runs before a user is deleted, and may refuse it:
+	// packages that hold what must not lose its owner veto here (OWASP:
+	// user_deleted).
+	BeforeUserDeleted func(ctx context.Context, e BeforeUserDeleted) error
+	// UserDeleted runs when the user's row is gone: every package deletes what it
+	// keeps about the user (OWASP: user_deleted).
+	UserDeleted func(ctx context.Context, e UserDeleted) error
 }
 
 // BeforeSignUp says who wants to sign up.
@@ -60,6 +94,94 @@ type SignInFailed struct {
 	Client Client
 }
 
+// UserVerified says that a user who existed without proof has proven the
+// address. Password, links and sessions from before are gone (rule R4).
+type UserVerified struct {
+	User   User
+	Client Client
+}
+
+// UserUpdated says that a profile was changed, and by whom.
+type UserUpdated struct {
+	User    User
+	ActorID string
+}
+
+// PasswordChanged says that a password was set, changed or reset. ActorID is the
+// user, a superuser, or empty after a reset by mail.
+type PasswordChanged struct {
+	UserID  string
+	ActorID string
+	Client  Client
+}
+
+// EmailChanged says that a user's address was changed, after the new mailbox was
+// proven.
+type EmailChanged struct {
+	UserID   string
+	ActorID  string
+	Old, New Address
+	Client   Client
+}
+
+// UserBanned says that a superuser banned a user. Until is zero for a ban
+// without an end.
+type UserBanned struct {
+	UserID  string
+	ActorID string
+	Reason  string
+	Until   time.Time
+}
+
+// UserUnbanned says that a superuser lifted a ban.
+type UserUnbanned struct {
+	UserID  string
+	ActorID string
+}
+
+// UserUnlocked says that the count of wrong guesses was taken back, by mail
+// (ActorID is the user) or by a superuser.
+type UserUnlocked struct {
+	UserID  string
+	ActorID string
+}
+
+// SuperuserChanged says that a user became a superuser or ceased to be one.
+type SuperuserChanged struct {
+	UserID    string
+	ActorID   string
+	Superuser bool
+}
+
+// SteppedUp says that a signed-in user proved a factor again.
+type SteppedUp struct {
+	UserID    string
+	SessionID string
+	Channel   string
+	Client    Client
+}
+
+// Impersonated says that a superuser began to act as a user (rule R22).
+type Impersonated struct {
+	UserID    string
+	ActorID   string
+	SessionID string
+	Client    Client
+}
+
+// BeforeUserDeleted says who is about to be deleted. The user is locked.
+type BeforeUserDeleted struct {
+	User    User
+	ActorID string
+}
+
+// UserDeleted says that a user's row is gone.
+type UserDeleted struct {
+	User    User
+	ActorID string
+	Client  Client
+}
+
 // JoinHooks returns hooks that call those of all in order and stop at the first
 // error.
 func JoinHooks(all ...Hooks) Hooks {
@@ -70,6 +192,18 @@ func JoinHooks(all ...Hooks) Hooks {
 		joined.BeforeSession = hook.Chain(joined.BeforeSession, h.BeforeSession)
 		joined.SignedIn = hook.Chain(joined.SignedIn, h.SignedIn)
 		joined.SignInFailed = hook.Chain(joined.SignInFailed, h.SignInFailed)
+		joined.UserVerified = hook.Chain(joined.UserVerified, h.UserVerified)
+		joined.UserUpdated = hook.Chain(joined.UserUpdated, h.UserUpdated)
+		joined.PasswordChanged = hook.Chain(joined.PasswordChanged, h.PasswordChanged)
+		joined.EmailChanged = hook.Chain(joined.EmailChanged, h.EmailChanged)
+		joined.UserBanned = hook.Chain(joined.UserBanned, h.UserBanned)
+		joined.UserUnbanned = hook.Chain(joined.UserUnbanned, h.UserUnbanned)
+		joined.UserUnlocked = hook.Chain(joined.UserUnlocked, h.UserUnlocked)
+		joined.SuperuserChanged = hook.Chain(joined.SuperuserChanged, h.SuperuserChanged)
+		joined.SteppedUp = hook.Chain(joined.SteppedUp, h.SteppedUp)
+		joined.Impersonated = hook.Chain(joined.Impersonated, h.Impersonated)
+		joined.BeforeUserDeleted = hook.Chain(joined.BeforeUserDeleted, h.BeforeUserDeleted)
+		joined.UserDeleted = hook.Chain(joined.UserDeleted, h.UserDeleted)
 	}
 	return joined
 }

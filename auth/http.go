@@ -7,6 +7,7 @@ import (
 
 	"github.com/tenon-go/tenon/internal/client"
 	"github.com/tenon-go/tenon/internal/cookie"
+	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/page"
 	"github.com/tenon-go/tenon/internal/redirect"
 	"github.com/tenon-go/tenon/internal/route"
@@ -35,6 +36,7 @@ type HandlerConfig struct {
 type Handler struct {
 	svc        *Service
 	cookies    cookie.Policy
+	links      link.Parking
 	pages      *page.Layout
 	nonces     page.Nonces
 	redirects  redirect.Targets
@@ -59,7 +61,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 		return nil, fmt.Errorf("auth: handler: %w", err)
 	}
 	return &Handler{
-		svc: svc, cookies: cookies, pages: pages, nonces: page.NewNonces(cookies),
+		svc: svc, cookies: cookies, links: link.Parking{Cookies: cookies, Name: cookieLink}, pages: pages, nonces: page.NewNonces(cookies),
 		redirects: redirects, setSession: cfg.SetSession,
 	}, nil
 }
@@ -98,8 +100,8 @@ func (h *Handler) Routes() route.Table {
 	}
 }
 
-// userResponse is a user on the wire.
-type userResponse struct {
+// UserResponse is a user on the wire, as the official client reads it.
+type UserResponse struct {
 	ID            string     `json:"id"`
 	Email         string     `json:"email"`
 	Name          string     `json:"name"`
@@ -109,8 +111,9 @@ type userResponse struct {
 	UpdatedAt     route.Time `json:"updatedAt"`
 }
 
-func newUserResponse(u User) userResponse {
-	r := userResponse{
+// NewUserResponse returns u as it goes over the wire.
+func NewUserResponse(u User) UserResponse {
+	r := UserResponse{
 		ID: u.ID, Email: u.Display, Name: u.Name, EmailVerified: u.EmailVerified,
 		CreatedAt: route.NewTime(u.CreatedAt), UpdatedAt: route.NewTime(u.UpdatedAt),
 	}
@@ -124,7 +127,8 @@ type statusResponse struct {
 	Status bool `json:"status"`
 }
 
-func clientOf(r *http.Request) Client {
+// ClientOf describes who sent r.
+func ClientOf(r *http.Request) Client {
 	// Outside the middleware nobody is known, and the zero Info says so.
 	info, _ := client.FromContext(r.Context())
 	return Client{IP: info.IP, UserAgent: info.UserAgent}

@@ -2,30 +2,19 @@ package auth
 
 import (
 	"errors"
-	"mime"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/page"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/token"
 )
 
 // cookieLink is the name of the cookie that holds the secret of a mailed link
-// while its page is open, so that it is in no address (rule R24).
-const (
-	cookieLink = "link"
-	linkLife   = 15 * time.Minute
-)
-
-// isForm reports whether a form of our own pages was posted; the route's guard
-// has checked that it is one.
-func isForm(r *http.Request) bool {
-	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && media == "application/x-www-form-urlencoded"
-}
+// while its page is open (rule R24).
+const cookieLink = "link"
 
 func firstOf(values ...string) string {
 	for _, v := range values {
@@ -52,24 +41,9 @@ func here(query verifyQuery) string {
 	return "verify-email?" + values.Encode()
 }
 
-// parkLink keeps the secret in a cookie and sends the browser to the page
-// without it.
-func (h *Handler) parkLink(w http.ResponseWriter, r *http.Request, query verifyQuery) {
-	h.cookies.Set(w, cookieLink, query.Token, linkLife)
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	redirectTo(w, here(query))
-}
-
-// redirectTo answers 303 with a Location that is relative to the page, because
-// the mount is not ours to know.
-func redirectTo(w http.ResponseWriter, target string) {
-	w.Header().Set("Location", target)
-	w.WriteHeader(http.StatusSeeOther)
-}
-
 // showVerify shows what the parked link confirms, and asks for what is missing.
 func (h *Handler) showVerify(w http.ResponseWriter, r *http.Request, query verifyQuery, status int, failure *problem.Error) {
-	signUp, sameBrowser, err := h.svc.WaitingSignUp(r.Context(), h.cookies.Get(r, cookieLink), h.Browser(r))
+	signUp, sameBrowser, err := h.svc.WaitingSignUp(r.Context(), h.links.Secret(r), h.Browser(r))
 	if err != nil {
 		h.deadLink(w, r, query, err)
 		return
@@ -127,8 +101,8 @@ func (h *Handler) finishVerify(w http.ResponseWriter, r *http.Request, query ver
 	var failure *problem.Error
 	switch {
 	case err == nil:
-		h.cookies.Clear(w, cookieLink)
-		redirectTo(w, firstOf(query.CallbackURL, "verify-email?done=1"))
+		h.links.Leave(w)
+		link.SeeOther(w, firstOf(query.CallbackURL, "verify-email?done=1"))
 	case errors.Is(err, token.ErrInvalid) || !errors.As(err, &failure):
 		h.deadLink(w, r, query, err)
 	case failure.Kind == problem.Internal || failure.Kind == problem.Unavailable:
@@ -141,18 +115,10 @@ func (h *Handler) finishVerify(w http.ResponseWriter, r *http.Request, query ver
 // deadLink answers a link that does not work: at the host's own page if it named
 // one, else here.
 func (h *Handler) deadLink(w http.ResponseWriter, r *http.Request, query verifyQuery, err error) {
-	target := firstOf(query.ErrorCallbackURL, query.CallbackURL)
 	if !errors.Is(err, token.ErrInvalid) {
 		h.pages.WriteProblem(w, r, err)
 		return
 	}
-	h.cookies.Clear(w, cookieLink)
-	if u, parseErr := url.Parse(target); target != "" && parseErr == nil {
-		values := u.Query()
-		values.Set("error", problem.CodeOf(err))
-		u.RawQuery = values.Encode()
-		redirectTo(w, u.String())
-		return
-	}
-	h.pages.WriteProblem(w, r, err, page.Link{Href: "/", Text: "Go on"})
+	h.links.Leave(w)
+	link.Fail(w, r, h.pages, firstOf(query.ErrorCallbackURL, query.CallbackURL), err)
 }

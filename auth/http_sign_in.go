@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -15,15 +16,7 @@ type signInRequest struct {
 	RememberMe  *bool  `json:"rememberMe" description:"false makes a session that ends with the browser. Defaults to true."`
 }
 
-type signInResponse struct {
-	Redirect bool         `json:"redirect"`
-	Token    *string      `json:"token"`
-	URL      *string      `json:"url"`
-	User     userResponse `json:"user"`
-}
-
-// SignIn answers POST /sign-in/email. The session is in the cookie alone: the
-// body has no credential.
+// SignIn answers POST /sign-in/email.
 func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 	if strings.EqualFold(r.Header.Get("X-Token-Mode"), "bearer") {
 		problem.Write(w, r, ErrBearerUnavailable)
@@ -41,16 +34,46 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	user, grant, err := h.svc.SignIn(r.Context(), SignInParams{
 		Email: body.Email, Password: body.Password, CallbackURL: callback,
-		BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Client: clientOf(r),
+		BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Client: ClientOf(r),
 	})
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
-	h.setSession(w, r, grant)
-	answer := signInResponse{User: newUserResponse(user)}
-	if callback != "" {
-		answer.Redirect, answer.URL = true, &callback
+	h.Answer(w, r, Answer{User: user, Grant: grant, CallbackURL: callback})
+}
+
+// Answer is what a way in comes to.
+type Answer struct {
+	User  User
+	Grant Grant
+	// CallbackURL is where the client goes next. It must have passed the list of
+	// redirect targets.
+	CallbackURL string
+	// Page answers a form of our own pages: 303 to CallbackURL, or to "/".
+	Page bool
+}
+
+// signInResponse is the official client's.
+type signInResponse struct {
+	Redirect bool         `json:"redirect"`
+	Token    *string      `json:"token"`
+	URL      *string      `json:"url"`
+	User     UserResponse `json:"user"`
+}
+
+// Answer hands a session that was just made to the client. It is the one place
+// that does, whatever the way in was. The session is in the cookie alone: the
+// body has no credential.
+func (h *Handler) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
+	h.setSession(w, r, a.Grant)
+	if a.Page {
+		link.SeeOther(w, firstOf(a.CallbackURL, "/"))
+		return
 	}
-	route.WriteJSON(w, r, http.StatusOK, answer)
+	response := signInResponse{User: NewUserResponse(a.User)}
+	if a.CallbackURL != "" {
+		response.Redirect, response.URL = true, &a.CallbackURL
+	}
+	route.WriteJSON(w, r, http.StatusOK, response)
 }

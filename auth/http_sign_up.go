@@ -22,7 +22,7 @@ type signUpRequest struct {
 
 type signUpResponse struct {
 	Token *string      `json:"token"`
-	User  userResponse `json:"user"`
+	User  UserResponse `json:"user"`
 }
 
 // SignUp answers POST /sign-up/email: the same for addresses that are taken and
@@ -40,14 +40,14 @@ func (h *Handler) SignUp(w http.ResponseWriter, r *http.Request) {
 	}
 	result, err := h.svc.SignUp(r.Context(), SignUpParams{
 		Name: body.Name, Email: body.Email, Password: body.Password, Image: body.Image,
-		CallbackURL: callback, Browser: h.cookies.Get(r, cookieBrowser), Client: clientOf(r),
+		CallbackURL: callback, Browser: h.cookies.Get(r, cookieBrowser), Client: ClientOf(r),
 	})
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
 	h.RememberBrowser(w, result)
-	route.WriteJSON(w, r, http.StatusOK, signUpResponse{User: newUserResponse(result.User)})
+	route.WriteJSON(w, r, http.StatusOK, signUpResponse{User: NewUserResponse(result.User)})
 }
 
 // RememberBrowser leaves the token of a sign-up in the browser, for hosts that
@@ -73,7 +73,7 @@ func (h *Handler) ResendVerification(w http.ResponseWriter, r *http.Request) {
 	}
 	callback, err := h.callback(body.CallbackURL)
 	if err == nil {
-		err = h.svc.ResendVerification(r.Context(), ResendParams{Email: body.Email, CallbackURL: callback, Client: clientOf(r)})
+		err = h.svc.ResendVerification(r.Context(), ResendParams{Email: body.Email, CallbackURL: callback, Client: ClientOf(r)})
 	}
 	if err != nil {
 		problem.Write(w, r, err)

@@ -3,15 +3,11 @@ package auth
 import (
 	"net/http"
 
+	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/page"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
 )
-
-// errConfirmWithPost answers a program that follows a mailed link: only a POST
-// consumes one, so that a scanner can't (rule R24).
-var errConfirmWithPost = problem.New(problem.MethodNotAllowed, "CONFIRM_WITH_POST",
-	"Opening a mailed link changes nothing. Send the token with POST to confirm.").WithAllow(http.MethodPost)
 
 type verifyQuery struct {
 	Token            string `json:"token" maxLength:"200" description:"The secret of the mailed link"`
@@ -31,7 +27,7 @@ type verifyRequest struct {
 
 type verifyResponse struct {
 	Status bool         `json:"status"`
-	User   userResponse `json:"user"`
+	User   UserResponse `json:"user"`
 }
 
 // VerifyEmail answers POST /verify-email: it consumes the secret of a mailed
@@ -46,22 +42,17 @@ func (h *Handler) VerifyEmail(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
-	raw := firstOf(body.Token, query.Token)
-	if isForm(r) {
-		// The page never has the secret in its address or its body.
-		raw = h.cookies.Get(r, cookieLink)
-	}
 	user, err := h.svc.VerifyEmail(r.Context(), VerifyEmailParams{
-		Token: raw, SignUpID: body.SignUp, Browser: h.Browser(r), Password: body.Password,
-		NewPassword: body.NewPassword, Name: body.Name, Client: clientOf(r),
+		Token: h.links.Presented(r, body.Token, query.Token), SignUpID: body.SignUp, Browser: h.Browser(r), Password: body.Password,
+		NewPassword: body.NewPassword, Name: body.Name, Client: ClientOf(r),
 	})
 	switch {
-	case isForm(r):
+	case link.IsForm(r):
 		h.finishVerify(w, r, query, err)
 	case err != nil:
 		problem.Write(w, r, err)
 	default:
-		route.WriteJSON(w, r, http.StatusOK, verifyResponse{Status: true, User: newUserResponse(user)})
+		route.WriteJSON(w, r, http.StatusOK, verifyResponse{Status: true, User: NewUserResponse(user)})
 	}
 }
 
@@ -72,11 +63,11 @@ func (h *Handler) VerifyEmailPage(w http.ResponseWriter, r *http.Request) {
 	query, err := h.verifyQuery(r)
 	switch {
 	case !page.Wants(r):
-		problem.Write(w, r, errConfirmWithPost)
+		problem.Write(w, r, link.ErrConfirmWithPost)
 	case err != nil:
 		h.pages.WriteProblem(w, r, err)
 	case query.Token != "":
-		h.parkLink(w, r, query)
+		h.links.Park(w, query.Token, here(query))
 	case query.Done != "":
 		h.pages.Write(w, r, http.StatusOK, page.Card{
 			Title: "Your address is confirmed", Tone: page.Success,

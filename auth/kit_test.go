@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"sync"
@@ -116,6 +117,7 @@ func (h *countingHasher) count() int {
 type sessions struct {
 	mu     sync.Mutex
 	passes []door.Facts
+	ended  []string
 	err    error
 }
 
@@ -128,6 +130,13 @@ func (s *sessions) Start(_ context.Context, pass door.Pass) (auth.Grant, error) 
 	}
 	s.passes = append(s.passes, facts)
 	return auth.Grant{SessionID: "session"}, nil
+}
+
+func (s *sessions) EndOthers(_ context.Context, userID, keepID string, newVersion int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = append(s.ended, fmt.Sprintf("%s but %q at %d", userID, keepID, newVersion))
+	return s.err
 }
 
 func client() auth.Client {

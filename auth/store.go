@@ -18,12 +18,27 @@ type Store interface {
 	// the host's own included.
 	InTransaction(ctx context.Context) bool
 	UserStore
+	CredentialStore
 	SignUpStore
 	GuessStore
 	BudgetStore
 }
 
-// UserStore keeps users with proven addresses and their passwords.
+// CredentialStore keeps the sealed password hashes of users.
+type CredentialStore interface {
+	// Password returns the user's sealed password hash, empty for a user without
+	// one, or ErrUserNotFound.
+	Password(ctx context.Context, userID string) ([]byte, error)
+	// SetPassword sets the sealed hash, whether or not there is one; an empty one
+	// takes the password away. It needs a transaction, in which the user was
+	// locked by RaiseVersion.
+	SetPassword(ctx context.Context, userID string, sealed []byte, now time.Time) error
+	// ReplacePassword sets the sealed hash if it still is old. It reports
+	// whether it did; a lost race is not an error (rule R1).
+	ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (bool, error)
+}
+
+// UserStore keeps users with proven addresses.
 type UserStore interface {
 	// CreateUser inserts user with the sealed password hash, which may be empty.
 	// It returns ErrAddressTaken if the address belongs to a user; of any number
@@ -49,9 +64,6 @@ type UserStore interface {
 	// banned; otherwise it returns ErrNotAdmitted and leaves both. It locks the
 	// user until the transaction of ctx ends (rule R1), and needs one.
 	Admit(ctx context.Context, a Admission) error
-	// ReplacePassword sets the sealed hash if it still is old. It reports
-	// whether it did; a lost race is not an error (rule R1).
-	ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (bool, error)
 	// ClaimSuperuser makes user the superuser that address was reserved for. It
 	// reports false, and does nothing, if the address was claimed before.
 	ClaimSuperuser(ctx context.Context, email, userID string, now time.Time) (bool, error)

@@ -107,6 +107,13 @@ func (s *Service) admitUser(ctx context.Context, user User, signUp SignUp, seale
 	if _, err := s.cfg.Tokens.Consume(ctx, PurposeVerifyEmail, p.Token); err != nil {
 		return User{}, err
 	}
+	return s.createProven(ctx, user, sealed, p.Client)
+}
+
+// createProven makes the user whose address was just proven, in the transaction
+// of that proof.
+func (s *Service) createProven(ctx context.Context, user User, sealed []byte, client Client) (User, error) {
+	now := s.now()
 	user.EmailVerified, user.SecurityVersion = true, 1
 	user.CreatedAt, user.UpdatedAt = now, now
 	if err := s.store.CreateUser(ctx, user, sealed); err != nil {
@@ -119,7 +126,7 @@ func (s *Service) admitUser(ctx context.Context, user User, signUp SignUp, seale
 		}
 		user.Superuser = claimed
 	}
-	return user, hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: p.Client})
+	return user, hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: client})
 }
 
 // proveSignUp decides what of the sign-up may stay: with the browser or the
@@ -190,4 +197,65 @@ func isBrowserOf(signUp SignUp, browser string) bool {
 		return false
 	}
 	return subtle.ConstantTimeCompare(hashBrowser(known), signUp.BrowserHash) == 1
+}
+
+// ResendParams ask for another mail with a link.
+type ResendParams struct {
+	Email       string
+	CallbackURL string
+	Client      Client
+}
+
+// ResendVerification mails a fresh link for the newest sign-up of the address,
+// within the budget of rule R6; earlier links stay valid. It does the same work
+// and reports nothing whether a sign-up waits, the address belongs to a user, or
+// neither. It joins the transaction of ctx. Errors: ErrInvalidEmail.
+func (s *Service) ResendVerification(ctx context.Context, p ResendParams) error {
+	address, err := ParseAddress(p.Email)
+	if err != nil {
+		return err
+	}
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		signUp, err := s.store.NewestSignUp(ctx, address.Key, s.now())
+		if errors.Is(err, ErrSignUpNotFound) {
+			return s.mailNobody(ctx, address, p.Client)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = s.mailSignUp(ctx, letter{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("auth: resend: %w", err)
+	}
+	return nil
+}
+
+// mailNobody does what mailSignUp does, for a sign-up that does not exist.
+func (s *Service) mailNobody(ctx context.Context, address Address, client Client) error {
+	id, err := s.newID()
+	if err != nil {
+		return err
+	}
+	nobody := SignUp{ID: id, Email: address.Key, Display: address.Display, ExpiresAt: s.now().Add(pendingLife)}
+	_, err = s.mailSignUp(ctx, letter{signUp: nobody, client: client, mute: true})
+	return err
+}
+
+// remind mails the link again to somebody who tried to sign in before the
+// address was proven. The statements are the same where no mail goes, because the
+// address belongs to a user or to nobody (rules R4, R7).
+func (s *Service) remind(ctx context.Context, address Address, p SignInParams) error {
+	return s.store.InTx(ctx, func(ctx context.Context) error {
+		signUp, err := s.store.NewestSignUp(ctx, address.Key, s.now())
+		if errors.Is(err, ErrSignUpNotFound) {
+			return s.mailNobody(ctx, address, p.Client)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = s.mailSignUp(ctx, letter{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
+		return err
+	})
 }

@@ -50,6 +50,7 @@ type Store struct {
 	admitRefund     bundb.Statement
 	raiseVersion    bundb.Statement
 	replacePassword bundb.Statement
+	password        bundb.Statement
 	spend           bundb.Statement
 	refund          bundb.Statement
 	charges         sync.Map // of auth.Pace to bundb.Statement
@@ -66,6 +67,7 @@ func New(db *bundb.DB) *Store {
 		admitRefund:     db.Statement(admitAndRefundSQL),
 		raiseVersion:    db.Statement(raiseVersionSQL),
 		replacePassword: db.Statement(replacePasswordSQL),
+		password:        db.Statement(passwordSQL),
 		spend:           db.Statement(spendSQL),
 		refund:          db.Statement(refundSQL),
 	}

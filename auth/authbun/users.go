@@ -32,6 +32,11 @@ UPDATE tenon_users SET security_version = security_version + 1
 WHERE id = ?
 RETURNING security_version`
 
+const passwordSQL = `
+SELECT c.password
+FROM tenon_users AS u LEFT JOIN tenon_credentials AS c ON c.user_id = u.id
+WHERE u.id = ?`
+
 const replacePasswordSQL = `
 UPDATE tenon_credentials SET password = ?, updated_at = ?
 WHERE user_id = ? AND password = ?`
@@ -183,7 +188,32 @@ func (s *Store) admitAndRefund(ctx context.Context, a auth.Admission) (admitted 
 	return admitted, err
 }
 
-// ReplacePassword implements auth.UserStore.
+// Password implements auth.CredentialStore.
+func (s *Store) Password(ctx context.Context, userID string) ([]byte, error) {
+	var sealed []byte
+	err := s.password.QueryRow(ctx, userID).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, auth.ErrUserNotFound
+	}
+	return sealed, bundb.Wrap("authbun: read a password hash", err)
+}
+
+// SetPassword implements auth.CredentialStore.
+func (s *Store) SetPassword(ctx context.Context, userID string, sealed []byte, now time.Time) error {
+	if err := s.RequireTx(ctx); err != nil {
+		return err
+	}
+	if len(sealed) == 0 {
+		_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Model((*credentialModel)(nil)).Where("user_id = ?", userID).Exec(ctx)
+		return bundb.Wrap("authbun: take a password away", err)
+	}
+	credential := &credentialModel{UserID: userID, Password: sealed, UpdatedAt: now.UTC()}
+	_, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(credential).
+		On("CONFLICT (user_id) DO UPDATE").Set("password = EXCLUDED.password").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
+	return bundb.Wrap("authbun: set a password", err)
+}
+
+// ReplacePassword implements auth.CredentialStore.
 func (s *Store) ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (bool, error) {
 	changed, err := affected(s.replacePassword.Exec(ctx, sealed, now, userID, old))
 	return changed == 1, bundb.Wrap("authbun: replace a password hash", err)

@@ -146,7 +146,30 @@ func (f *Fake) Admit(ctx context.Context, a auth.Admission) error {
 	})
 }
 
-// ReplacePassword implements auth.UserStore.
+// Password implements auth.CredentialStore.
+func (f *Fake) Password(ctx context.Context, userID string) (sealed []byte, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		if _, ok := s.users[userID]; !ok {
+			return auth.ErrUserNotFound
+		}
+		sealed = slices.Clone(s.passwords[userID])
+		return nil
+	})
+	return sealed, err
+}
+
+// SetPassword implements auth.CredentialStore.
+func (f *Fake) SetPassword(ctx context.Context, userID string, sealed []byte, _ time.Time) error {
+	if err := f.requireTx(ctx); err != nil {
+		return err
+	}
+	return f.Do(ctx, func(s *state) error {
+		s.passwords[userID] = slices.Clone(sealed)
+		return nil
+	})
+}
+
+// ReplacePassword implements auth.CredentialStore.
 func (f *Fake) ReplacePassword(ctx context.Context, userID string, old, sealed []byte, _ time.Time) (replaced bool, err error) {
 	err = f.Do(ctx, func(s *state) error {
 		if replaced = bytes.Equal(s.passwords[userID], old) && len(old) > 0; replaced {

@@ -19,6 +19,7 @@ func userClauses() []clause {
 		{"RaiseVersion raises the version by one", testRaiseVersion},
 		{"Admit admits the user's version only", testAdmit},
 		{"Admit takes back the guess that was right", testAdmitRefunds},
+		{"SetPassword sets, replaces and takes away", testSetPassword},
 		{"Admit does not admit a banned user", testBanned},
 		{"ReplacePassword compares and sets", testReplacePassword},
 		{"of concurrent ReplacePassword one succeeds", testReplacePasswordRace},
@@ -164,6 +165,28 @@ func testAdmitRefunds(t *testing.T, w *world) {
 	assert.True(t, w.charge(t, other, once, 0) > 0, "the other account's guess stays")
 	assert.Equal(t, w.charge(t, key, once, 0), 0)
 	assert.True(t, w.charge(t, key, once, 0) > 0, "one guess was taken back")
+}
+
+func (w *world) setPassword(t *testing.T, id, sealed string) error {
+	t.Helper()
+	return w.Store.InTx(t.Context(), func(ctx context.Context) error {
+		return w.Store.SetPassword(ctx, id, []byte(sealed), w.now)
+	})
+}
+
+func testSetPassword(t *testing.T, w *world) {
+	user, other := w.user(t, "ada@example.com"), w.user(t, "bob@example.com")
+	assert.Error(t, w.Store.SetPassword(t.Context(), user.ID, []byte("x"), w.now)) // no transaction
+	for _, sealed := range []string{"second", "", "third", "fourth"} {
+		assert.NoError(t, w.setPassword(t, user.ID, sealed))
+		for id, want := range map[string]string{user.ID: sealed, other.ID: "sealed"} {
+			got, err := w.Store.Password(t.Context(), id)
+			assert.NoError(t, err)
+			assert.Equal(t, string(got), want)
+		}
+	}
+	_, err := w.Store.Password(t.Context(), newID())
+	assert.ErrorIs(t, err, auth.ErrUserNotFound)
 }
 
 func testReplacePassword(t *testing.T, w *world) {

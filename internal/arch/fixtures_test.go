@@ -82,8 +82,10 @@ func importFixtures() map[string]fixture {
 				"auth/complete.go": "import \"" + doorPath + "\"\nvar _ = door.NewPass(door.Facts{})", "session/start.go": "import d \"" + doorPath + "\"\nvar _ = d.NewPass",
 				"session/sessiontest/kit.go": "import \"" + doorPath + "\"\nvar _ = door.NewPass", "session/use.go": "import \"" + doorPath + "\"\nvar _ door.Pass",
 				"tenancy/dot.go": "import . \"" + doorPath + "\"\nvar _ = NewPass", "quota/other.go": "import \"example.com/door\"\nvar _ = door.NewPass",
+				"auth/admin/act.go": "import \"" + doorPath + "\"\nvar _ = door.NewProof", "auth/oauth/pass.go": "import \"" + doorPath + "\"\nvar _ = door.NewPass",
+				"session/proof.go": "import \"" + doorPath + "\"\nvar _ = door.NewProof",
 			},
-			want: []string{"session/start.go:3: ", "tenancy/dot.go:1: "},
+			want: []string{"session/start.go:3: ", "tenancy/dot.go:1: ", "auth/oauth/pass.go:3: ", "session/proof.go:3: "},
 		},
 	}
 }

@@ -11,10 +11,12 @@ import (
 
 const bunPath = "github.com/uptrace/bun"
 
-// doorPath and doorPass name the one constructor of a session's pass (R2).
+// doorPath, doorPass and doorProof name the constructors of a session's pass and
+// of the proof that leads to one (R2).
 const (
-	doorPath = modulePath + "/internal/door"
-	doorPass = "NewPass"
+	doorPath  = modulePath + "/internal/door"
+	doorPass  = "NewPass"
+	doorProof = "NewProof"
 )
 
 // The floors of the house, the lowest first. internal stands beside them.
@@ -229,21 +231,25 @@ func mayServe(feature, base string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(base, p) })
 }
 
-// onlyAuthOpensTheDoor finds every mention of the pass's constructor, called or
-// not.
+// onlyAuthOpensTheDoor finds every mention of the constructors, called or not.
 func onlyAuthOpensTheDoor(m *module) []string {
 	var out []string
 	for _, s := range m.sources {
 		door := s.importName(doorPath)
 		switch {
-		case door == "" || s.test || s.dir() == "auth" || isTestKit(s.dir()):
+		case door == "" || s.test || isTestKit(s.dir()):
 			continue
 		case door == ".":
 			out = append(out, s.at(s.file.Pos(), "internal/door is imported under a name"))
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
-			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == doorPass && isName(sel.X, door) {
+			sel, ok := n.(*ast.SelectorExpr)
+			switch {
+			case !ok || !isName(sel.X, door):
+			case sel.Sel.Name == doorPass && s.dir() != "auth":
 				out = append(out, s.at(n.Pos(), "only package auth makes a pass (R2)"))
+			case sel.Sel.Name == doorProof && s.dir() != "auth" && !strings.HasPrefix(s.dir(), "auth/"):
+				out = append(out, s.at(n.Pos(), "only package auth and what is below it makes a proof (R2)"))
 			}
 			return true
 		})

@@ -1,0 +1,272 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/internal/door"
+	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/token"
+)
+
+// This file is what the sub-packages of auth, and hosts with flows of their own,
+// build on: guessing, mailing, passwords and attempts, each with its rule inside.
+
+// Charge counts a guess at one factor of identifier before it is checked, by a
+// statement that commits alone (rule R8). It returns ErrTooManyAttempts, with
+// the time to wait, if the pace allows none now, and ErrInTransaction before any
+// I/O inside a transaction. Charge identifiers that are nobody's alike.
+func (s *Service) Charge(ctx context.Context, factor, identifier string, pace Pace) (GuessKey, error) {
+	return s.charge(ctx, factor, identifier, pace)
+}
+
+// GiveBack takes a charged guess back, because it was right or could not be
+// checked.
+func (s *Service) GiveBack(ctx context.Context, key GuessKey) error {
+	if err := s.store.Refund(ctx, key); err != nil {
+		return fmt.Errorf("auth: give a guess back: %w", err)
+	}
+	return nil
+}
+
+const factorOwnPassword = "own-password"
+
+// CheckPassword checks the password of a user who is signed in, as a guess of
+// its own kind: strangers at the sign-in form cannot use these guesses up. It
+// refuses to run inside a transaction. Errors: ErrInvalidPassword, also for a
+// user without a password, ErrTooManyAttempts, ErrInTransaction,
+// password.ErrOverloaded, ErrUserNotFound.
+func (s *Service) CheckPassword(ctx context.Context, userID, typed string) error {
+	prepared, err := password.Normalize(typed)
+	if err != nil {
+		return ErrInvalidPassword
+	}
+	key, err := s.charge(ctx, factorOwnPassword, userID, passwordPace())
+	if err != nil {
+		return err
+	}
+	sealed, err := s.store.Password(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("auth: read a password hash: %w", err)
+	}
+	if len(sealed) == 0 {
+		return ErrInvalidPassword
+	}
+	hash, err := s.cfg.Keys.Open(ctx, PasswordField(userPassword, userID), sealed)
+	if err != nil {
+		return fmt.Errorf("auth: open a password hash: %w", err)
+	}
+	match, rehash, err := s.cfg.Passwords.Verify(ctx, string(hash), prepared)
+	if err != nil {
+		return s.unchecked(ctx, key, fmt.Errorf("auth: verify a password: %w", err))
+	}
+	if !match {
+		return ErrInvalidPassword
+	}
+	if rehash {
+		s.rehash(ctx, userID, sealed, prepared)
+	}
+	return s.GiveBack(ctx, key)
+}
+
+// NewPassword judges a password that user wants to have, hashes it in a slot and
+// seals the hash for the user's row, ready for Store.SetPassword. Call it
+// outside the transaction: hashing takes long and may wait. Errors: those of
+// password.Prepare, password.ErrOverloaded.
+func (s *Service) NewPassword(ctx context.Context, user User, typed string) (sealed []byte, err error) {
+	prepared, err := password.Prepare(typed)
+	if err != nil {
+		return nil, err
+	}
+	return s.hashAndSeal(ctx, userPassword, user.ID, prepared)
+}
+
+// Letter is a mail that wants to go, within the budget of rule R6.
+type Letter struct {
+	To Address
+	// Kind names the template and its budget.
+	Kind string
+	// Every is the time in which one mail of the kind may go to the address.
+	Every time.Duration
+	// Client is who asked; a network has a budget, too.
+	Client Client
+	// Silent does the same work for an address that gets no mail.
+	Silent bool
+}
+
+// Post runs write in a transaction and mails what it returns if the budgets of
+// the address and of the client's network allow a mail. If they do not, or the
+// letter is silent, what write did is undone and the earlier mails' links stay
+// valid. The statements are the same in every case (rule R7). It joins the
+// transaction of ctx and reports whether a mail goes.
+func (s *Service) Post(ctx context.Context, l Letter, write func(ctx context.Context) (mail.Data, error)) (sent bool, err error) {
+	m := mailing{to: l.To, kind: l.Kind, every: l.Every, client: l.Client, silent: l.Silent}
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		sent, err = s.withinBudget(ctx, m, func(ctx context.Context, mayMail bool) error {
+			data, err := write(ctx)
+			if err != nil || !mayMail {
+				return err
+			}
+			return s.enqueue(ctx, l.Kind, l.To, data)
+		})
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("auth: post %s: %w", l.Kind, err)
+	}
+	return sent, nil
+}
+
+// Link returns the address of a page of ours with the secret of a mailed link.
+// Path is relative to the mount, such as "reset-password"; callbackURL, which
+// may be empty, must have passed the list of redirect targets.
+func (s *Service) Link(path string, secret token.Secret, callbackURL string) string {
+	query := url.Values{"token": {secret.Reveal()}}
+	if callbackURL != "" {
+		query.Set("callbackURL", callbackURL)
+	}
+	return s.cfg.LinkBase + "/" + path + "?" + query.Encode()
+}
+
+// AttemptParams are what the client asked for besides being let in.
+type AttemptParams struct {
+	// BrowserOnly asks for a session that ends with the browser.
+	BrowserOnly bool
+	Client      Client
+	// Guess is the guess that was charged for the proof, if there was one. The
+	// door gives it back.
+	Guess GuessKey
+}
+
+// Attempt turns a proof into an attempt to sign in. The proof's security version
+// must be the user's. It joins the transaction of ctx. Errors: ErrNotAdmitted.
+func (s *Service) Attempt(ctx context.Context, proof door.Proof, p AttemptParams) (Attempt, error) {
+	proven, ok := proof.Facts()
+	if !ok {
+		return Attempt{}, ErrNotAdmitted
+	}
+	user, err := s.store.UserByID(ctx, proven.UserID)
+	if errors.Is(err, ErrUserNotFound) {
+		return Attempt{}, ErrNotAdmitted
+	}
+	if err != nil {
+		return Attempt{}, fmt.Errorf("auth: attempt: %w", err)
+	}
+	if user.SecurityVersion != proven.SecurityVersion {
+		return Attempt{}, ErrNotAdmitted
+	}
+	return Attempt{
+		user: user, channels: []string{proven.Channel}, provenAt: proven.At,
+		browserOnly: p.BrowserOnly, client: p.Client, guess: p.Guess,
+	}, nil
+}
+
+// User returns who is attempting to sign in, as the proof found them.
+func (a Attempt) User() User { return a.user }
+
+// CreateProven makes a user whose mailbox has just been proven in another way
+// than by the link of a sign-up, such as by a code, without a password. Every
+// sign-up that waits for the address ends with it (rule R4). It must run in the
+// transaction that consumes the proof. Name defaults to the local part of the
+// address. Errors: ErrAddressTaken, ErrInvalidName.
+func (s *Service) CreateProven(ctx context.Context, address Address, name string, client Client) (User, error) {
+	if !s.store.InTransaction(ctx) {
+		return User{}, ErrNoTransaction
+	}
+	if name == "" {
+		name, _, _ = strings.Cut(address.Display, "@")
+	}
+	name, err := cleanName(name)
+	if err != nil {
+		return User{}, err
+	}
+	id, err := s.newID()
+	if err != nil {
+		return User{}, err
+	}
+	user := User{ID: id, Email: address.Key, Display: address.Display, Name: name}
+	if user, err = s.createProven(ctx, user, nil, client); err != nil {
+		return User{}, fmt.Errorf("auth: create a user: %w", err)
+	}
+	if err := s.store.DropSignUps(ctx, address.Key, 0, false); err != nil {
+		return User{}, fmt.Errorf("auth: drop the sign-ups of an address: %w", err)
+	}
+	return user, nil
+}
+
+// Change is a change to what protects an account: its password, its address, its
+// factors, a ban, a deletion.
+type Change struct {
+	UserID string
+	// From is the security version under which the change was permitted, such as
+	// that of a mailed token. Zero permits it whatever the version is.
+	From int64
+	// KeepSession goes on; it is the session in which the user made the change.
+	// Empty ends all.
+	KeepSession string
+	// Notice is the kind of mail that tells the owner, at the address that the
+	// account had before the change (rule R12). It is not counted against the
+	// budget: a stranger must not be able to silence it. Empty sends none.
+	Notice string
+}
+
+// Secure is the one way to change what protects an account (rule R1). In one
+// transaction, which joins that of ctx, it raises the security version before
+// anything else, so that whatever is in flight is dead, runs apply, ends the
+// user's other sessions, and mails the notice.
+//
+// It returns ErrStale, and changes nothing, if the version is no longer
+// c.From, and ErrUserNotFound if the user is gone. apply gets the user as it was,
+// with the new version.
+func (s *Service) Secure(ctx context.Context, c Change, apply func(ctx context.Context, user User) error) error {
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		version, err := s.store.RaiseVersion(ctx, c.UserID)
+		if err != nil {
+			return err
+		}
+		if c.From != 0 && version != c.From+1 {
+			return ErrStale
+		}
+		user, err := s.store.UserByID(ctx, c.UserID)
+		if err != nil {
+			return err
+		}
+		if err := apply(ctx, user); err != nil {
+			return err
+		}
+		if err := s.cfg.Sessions.EndOthers(ctx, c.UserID, c.KeepSession, version); err != nil {
+			return err
+		}
+		return s.notify(ctx, user, c.Notice)
+	})
+	if err != nil {
+		return fmt.Errorf("auth: secure an account: %w", err)
+	}
+	return nil
+}
+
+// notify mails the owner of an account what was changed.
+func (s *Service) notify(ctx context.Context, user User, kind string) error {
+	if kind == "" {
+		return nil
+	}
+	to, err := addressOf(user)
+	if err != nil {
+		return err
+	}
+	return s.enqueue(ctx, kind, to, mail.Data{Name: user.Name, Email: to.Display})
+}
+
+// addressOf is where mail for the user goes. A host's import may have a display
+// form that does not parse; the key is the same mailbox.
+func addressOf(user User) (Address, error) {
+	if address, err := ParseAddress(user.Display); err == nil && address.Key == user.Email {
+		return address, nil
+	}
+	return ParseAddress(user.Email)
+}

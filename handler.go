@@ -51,8 +51,9 @@ func (a *App) wireHandler() error {
 			route.User:      session.CheckUser,
 			route.Superuser: session.CheckSuperuser,
 		},
-		Nonce:  page.NewNonces(cookies).Check,
-		Logger: a.cfg.Logger,
+		CheckFresh: session.CheckFresh,
+		Nonce:      page.NewNonces(cookies).Check,
+		Logger:     a.cfg.Logger,
 	})
 	if err != nil {
 		return err

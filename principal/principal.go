@@ -33,9 +33,15 @@ type Principal struct {
 	// after two different channels of which the second is totp, recovery or a
 	// passkey (R11). It is 0 for API keys.
 	Assurance int
-	// AuthenticatedAt is when the session last saw a full proof, in UTC. Step-up
-	// routes compare it with their freshness window (R12).
+	// AuthenticatedAt is when the sign-in that made the session was proven, in UTC.
 	AuthenticatedAt time.Time
+	// FreshAt is when the session last saw a proof, in UTC, and FreshChannels is
+	// what was proven then: at first the sign-in, later the newest step-up. What
+	// needs a fresh proof asks session.CheckFresh, which judges them (R12). FreshAt
+	// is zero, and FreshChannels empty, where nothing is ever fresh: for API keys
+	// and impersonated sessions (R22). Do not change the slice.
+	FreshAt       time.Time
+	FreshChannels []string
 	// Channels are the proofs that the session rests on: password, mailbox,
 	// provider, totp, recovery, passkey:<id> (R11). Do not change the slice.
 	Channels []string

@@ -3,6 +3,9 @@ package session
 import (
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/tenon-go/tenon/principal"
 )
 
 // maxChannels and maxChannelLength bound what a pass may name. A passkey's id
@@ -40,4 +43,29 @@ func assurance(channels []string) int {
 		}
 	}
 	return 1
+}
+
+// maxSkew is how far the clock of another process may be ahead.
+const maxSkew = time.Minute
+
+// Fresh reports whether the principal proved who they are within window before
+// now, and by what is strong enough: by totp, recovery or a passkey where the
+// user has enrolled a second factor, by any channel otherwise (rule R12). A
+// trusted device, which skips the question, proves nothing.
+//
+// An API key, an impersonated session and nobody are never fresh (rule R22).
+// Neither is a proof that lies more than a minute in the future: the clock was
+// set back, and nobody knows how old it is.
+func Fresh(p *principal.Principal, now time.Time, window time.Duration, secondFactorEnrolled bool) bool {
+	if p == nil || p.UserID == "" || p.SessionID == "" || p.APIKeyID != "" || p.ImpersonatorID != "" {
+		return false
+	}
+	age := now.Sub(p.FreshAt)
+	if p.FreshAt.IsZero() || age > window || age < -maxSkew {
+		return false
+	}
+	if secondFactorEnrolled {
+		return slices.ContainsFunc(p.FreshChannels, isSecondFactor)
+	}
+	return len(p.FreshChannels) > 0
 }

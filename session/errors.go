@@ -11,6 +11,11 @@ var (
 	// ErrSessionNotFound means that the caller has no live session with that id;
 	// a stranger's session and one that never existed are the same.
 	ErrSessionNotFound = problem.New(problem.NotFound, "SESSION_NOT_FOUND", "You have no such session.")
+	// ErrNotFresh means that the caller's last proof is too old for what they want
+	// to do, or not of the second factor that they have enrolled (rule R12, ASVS
+	// 7.5.1, 7.5.3).
+	ErrNotFresh = problem.New(problem.PermissionDenied, "SESSION_NOT_FRESH",
+		"Confirm that it is you: prove your password, or your second factor if you have one, at step-up and try again.")
 	// ErrNoPass means that a session was asked for without a pass of the door,
 	// or with one that vouches for nothing (rule R2).
 	ErrNoPass = problem.New(problem.Internal, "NO_PASS", "A session needs a pass.")

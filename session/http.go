@@ -49,6 +49,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 		BaseURL:        cfg.BaseURL,
 		TrustedOrigins: cfg.TrustedOrigins,
 		Checks:         map[route.Access]func(*http.Request) error{route.User: CheckUser},
+		CheckFresh:     CheckFresh,
 		Logger:         cfg.Logger,
 	})
 	if err != nil {

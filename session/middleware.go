@@ -3,7 +3,9 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
@@ -54,6 +56,66 @@ func check(ctx context.Context, require func(context.Context) (*principal.Princi
 	}
 	_, err := require(ctx)
 	return err
+}
+
+// CheckFresh returns nil for the request of a user who proved who they are within
+// window, by the second factor if they have one (see [Fresh]); ErrNotFresh where
+// a step-up is due, problem.ErrForbidden where none would help, because the
+// caller is an API key or impersonates the user (rule R22), and otherwise what
+// [CheckUser] returns. It asks Config.SecondFactors only where the answer
+// matters; that it can't be asked is an outage. Behind middleware other than
+// [Handler.Middleware] nothing is fresh.
+func CheckFresh(r *http.Request, window time.Duration) error {
+	if err := CheckUser(r); err != nil {
+		return err
+	}
+	p, _ := principal.FromContext(r.Context())
+	switch service := outcomeOf(r.Context()).service; {
+	case p.SessionID == "" || p.APIKeyID != "" || p.ImpersonatorID != "":
+		return problem.ErrForbidden
+	case service == nil:
+		return ErrNotFresh
+	default:
+		return service.checkFresh(r.Context(), p, window)
+	}
+}
+
+// RequireFresh returns middleware that lets a request pass where [CheckFresh]
+// does, and answers with its error otherwise:
+//
+//	mux.Handle("POST /keys", session.RequireFresh(10*time.Minute)(createKey))
+func RequireFresh(window time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := CheckFresh(r, window); err != nil {
+				problem.Write(w, r, err)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
+// checkFresh asks who is enrolled only where a proof is young and weak: an old
+// one is refused and a strong one accepted without.
+func (s *Service) checkFresh(ctx context.Context, p *principal.Principal, window time.Duration) error {
+	now := s.now()
+	switch {
+	case Fresh(p, now, window, true):
+		return nil
+	case !Fresh(p, now, window, false):
+		return ErrNotFresh
+	case s.cfg.SecondFactors == nil:
+		return nil
+	}
+	enrolled, err := s.cfg.SecondFactors.Enrolled(ctx, p.UserID)
+	if err != nil {
+		return fmt.Errorf("session: who has a second factor: %w", problem.ErrUnavailable.With(err))
+	}
+	if enrolled {
+		return ErrNotFresh
+	}
+	return nil
 }
 
 // Middleware looks up the session of the request's cookie and puts its principal

@@ -96,6 +96,13 @@ type Organizations interface {
 	HoldDefault(ctx context.Context, userID string) (organizationID string, err error)
 }
 
+// SecondFactors knows who has enrolled a second factor.
+type SecondFactors interface {
+	// Enrolled reports whether the user has a confirmed second factor: one whose
+	// proof sensitive changes then need (rule R12).
+	Enrolled(ctx context.Context, userID string) (bool, error)
+}
+
 // Config configures a [Service]. Only Peppers has no default.
 type Config struct {
 	// Peppers are the keys under which tokens are hashed; a crypto.Keyring is
@@ -120,6 +127,9 @@ type Config struct {
 	// one that becomes active. Defaults to nil: sessions start in none and nothing
 	// is held; an id without a membership is no scope anyway.
 	Organizations Organizations
+	// SecondFactors says whose fresh proofs must be of a second factor. Defaults to
+	// nil: nobody has enrolled one.
+	SecondFactors SecondFactors
 	// Hooks run inside the transaction of what they report.
 	Hooks Hooks
 	// Logger gets what must not fail a request. Defaults to slog.Default().
@@ -210,6 +220,8 @@ func (i Identity) Principal() *principal.Principal {
 		Superuser:       i.User.Superuser,
 		Assurance:       i.Session.Assurance(),
 		AuthenticatedAt: i.Session.ProvenAt,
+		FreshAt:         i.Session.ProvenAt,
+		FreshChannels:   i.Session.Channels,
 		Channels:        i.Session.Channels,
 	}
 }

@@ -120,14 +120,27 @@ func (d document) add(r route.Route) error {
 	oc.SetID(operationID(r))
 	oc.SetSummary(r.Summary)
 	oc.SetTags(tag(r.Path))
-	if len(r.Ignored) > 0 {
-		oc.SetDescription("Accepted and ignored: " + strings.Join(r.Ignored, ", ") + ".")
+	if text := description(r); text != "" {
+		oc.SetDescription(text)
 	}
 	addSecurity(oc, r.Access)
 	addPath(oc, r)
 	addInput(oc, r)
 	addAnswers(oc, r)
 	return d.AddOperation(oc)
+}
+
+// description says what the schemas can't.
+func description(r route.Route) string {
+	var sentences []string
+	if r.Fresh > 0 {
+		sentences = append(sentences, fmt.Sprintf("Needs a proof that is at most %v old, of the second factor where one is enrolled; "+
+			"403 SESSION_NOT_FRESH asks for a step-up.", r.Fresh))
+	}
+	if len(r.Ignored) > 0 {
+		sentences = append(sentences, "Accepted and ignored: "+strings.Join(r.Ignored, ", ")+".")
+	}
+	return strings.Join(sentences, " ")
 }
 
 // addSecurity lists the alternatives for a route that wants somebody. No API key

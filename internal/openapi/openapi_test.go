@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/internal/openapi"
@@ -169,4 +170,14 @@ func TestHandlerServesTheBytes(t *testing.T) {
 		assert.Equal(t, w.Header().Get("Content-Length"), "2")
 		assert.Equal(t, w.Header().Get("Content-Type"), "application/json")
 	}
+}
+
+func TestR12_DescriptionSaysThatAFreshProofIsNeeded(t *testing.T) {
+	t.Parallel()
+	table := route.Table{{
+		Method: "POST", Path: "/delete-user", Access: route.User, Fresh: 10 * time.Minute, Ignored: []string{"a"}, Summary: "Delete",
+	}}
+	doc := string(assert.Must(openapi.Document([]route.Table{table}, info()))(t))
+	assert.Contains(t, doc, "at most 10m0s old")
+	assert.Contains(t, doc, "SESSION_NOT_FRESH asks for a step-up. Accepted and ignored: a.")
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
@@ -38,6 +39,9 @@ type Config struct {
 	// Checks holds the checks of levels of access that other packages define. One
 	// for a level of this package replaces it.
 	Checks map[Access]func(*http.Request) error
+	// CheckFresh judges whether the caller's last proof is fresh: that of package
+	// session. Required where the table has routes with Fresh.
+	CheckFresh func(r *http.Request, window time.Duration) error
 	// Nonce checks the page nonce of a parsed form. Required where the table has
 	// forms.
 	Nonce func(*http.Request) error
@@ -61,6 +65,20 @@ func (cfg Config) checkOf(a Access) (check func(*http.Request) error, ok bool) {
 		return principalCheck(principal.RequireSuperuser), true
 	}
 	return nil, false
+}
+
+// admission is the check of the route's access, and of freshness after it.
+func (cfg Config) admission(r Route) func(*http.Request) error {
+	check, _ := cfg.checkOf(r.Access)
+	if r.Fresh == 0 {
+		return check
+	}
+	return func(req *http.Request) error {
+		if err := check(req); err != nil {
+			return err
+		}
+		return cfg.CheckFresh(req, r.Fresh)
+	}
 }
 
 func principalCheck(require func(context.Context) (*principal.Principal, error)) func(*http.Request) error {
@@ -91,8 +109,7 @@ func (t Table) Handler(cfg Config) (http.Handler, error) {
 }
 
 func newEndpoint(r Route, cfg Config, origins *origins) *endpoint {
-	check, _ := cfg.checkOf(r.Access)
-	g := &guard{route: &r, check: check, nonce: cfg.Nonce, origins: origins}
+	g := &guard{route: &r, check: cfg.admission(r), nonce: cfg.Nonce, origins: origins}
 	var served http.Handler = g
 	if cfg.Wrap != nil {
 		served = cfg.Wrap(r, g)

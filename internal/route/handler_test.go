@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/internal/route"
@@ -228,6 +229,44 @@ func TestAccessIsJudgedBeforeTheBody(t *testing.T) {
 	}
 }
 
+func TestR12_FreshnessIsJudgedAfterAccessAndBeforeTheBody(t *testing.T) {
+	t.Parallel()
+	errStale := problem.New(problem.PermissionDenied, "SESSION_NOT_FRESH", "Confirm that it is you.")
+	cfg, fresh := config(), false
+	var asked []time.Duration
+	cfg.CheckFresh = func(r *http.Request, window time.Duration) error {
+		asked = append(asked, window)
+		if _, ok := principal.FromContext(r.Context()); !ok || !fresh {
+			return errStale
+		}
+		return nil
+	}
+	h := assert.Must(route.Table{
+		entry("POST", "/sensitive", func(r *route.Route) { r.Access, r.Fresh = route.User, 10*time.Minute }),
+		entry("POST", "/plain", func(r *route.Route) { r.Access = route.User }),
+	}.Handler(cfg))(t)
+	for _, c := range []struct {
+		path  string
+		p     *principal.Principal
+		fresh bool
+		want  int
+		asked []time.Duration
+	}{
+		{"/sensitive", nil, true, 401, nil},
+		{"/sensitive", &principal.Principal{UserID: "u"}, false, 403, []time.Duration{10 * time.Minute}},
+		{"/sensitive", &principal.Principal{UserID: "u"}, true, 415, []time.Duration{10 * time.Minute}},
+		{"/plain", &principal.Principal{UserID: "u"}, false, 415, nil},
+	} {
+		fresh, asked = c.fresh, nil
+		r := httptest.NewRequest("POST", c.path, strings.NewReader("text"))
+		r.Header.Set("Content-Type", "text/plain")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(principal.NewContext(r.Context(), c.p)))
+		assert.Equal(t, w.Code, c.want)
+		assert.Equal(t, asked, c.asked)
+	}
+}
+
 func TestWrapStandsAroundAccessAndGuardOfItsRoute(t *testing.T) {
 	t.Parallel()
 	cfg := config()
@@ -258,6 +297,9 @@ func TestTableReportsItsMistakesTogether(t *testing.T) {
 		entry("POST", "/guard", func(r *route.Route) { r.Guard = route.Form | route.Upload }),
 		entry("POST", "/access", func(r *route.Route) { r.Access = route.FirstCustom }),
 		entry("POST", "/form", func(r *route.Route) { r.Guard = route.JSON | route.Form }),
+		entry("POST", "/stale", func(r *route.Route) { r.Access, r.Fresh = route.User, -1 }),
+		entry("POST", "/anybody", func(r *route.Route) { r.Fresh = 1 }),
+		entry("POST", "/unchecked", func(r *route.Route) { r.Access, r.Fresh = route.User, 1 }),
 		entry("POST", "/body", func(r *route.Route) { r.MaxBody = -1 }),
 		entry("POST", "/scalar", func(r *route.Route) { r.Request = 1 }),
 		entry("POST", "/tag", func(r *route.Route) {
@@ -280,6 +322,7 @@ func TestTableReportsItsMistakesTogether(t *testing.T) {
 		"GET /good: listed twice", `"TRACE" is not supported`, "the handler is missing", "the summary is missing",
 		"GET /{y}/b/c: could be meant by the same request as GET /a/{x}/c", `"{rest...}" is not allowed`, `".." is not allowed`,
 		"GET /: the path must be", `"a b" is not allowed`, `"{}" is not allowed`, "/guard: guard", "/access: access 100 has no check",
+		"/stale: Fresh is negative", "/anybody: a public route has no caller", "/unchecked: Fresh needs Config.CheckFresh",
 		"/form: a form needs", "MaxBody is negative", "int is not a struct", "tag maxLength", `accepts "a" twice`, "TrustedOrigins",
 	} {
 		assert.Contains(t, err.Error(), want)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // DefaultMaxBody bounds the body of a request whose route names no MaxBody, in
@@ -72,6 +73,10 @@ type Route struct {
 	Guard Guard
 	// Access says who may call. Required.
 	Access Access
+	// Fresh is how old the caller's last proof may be at most, one of the second
+	// factor where one is enrolled (R12). 403 SESSION_NOT_FRESH without it. Defaults
+	// to no such demand.
+	Fresh time.Duration
 	// FirstFactor marks a route that can obtain a session's pass (R2).
 	FirstFactor bool
 	// Summary is one line for the OpenAPI document. Required.
@@ -153,6 +158,14 @@ func (r Route) validate(cfg Config) error {
 	}
 	if _, ok := cfg.checkOf(r.Access); !ok {
 		fail("access %d has no check", r.Access)
+	}
+	switch {
+	case r.Fresh < 0:
+		fail("Fresh is negative")
+	case r.Fresh > 0 && r.Access == Public:
+		fail("a public route has no caller whose proof is fresh")
+	case r.Fresh > 0 && cfg.CheckFresh == nil:
+		fail("Fresh needs Config.CheckFresh")
 	}
 	if r.Guard.has(Form) && (cfg.BaseURL == "" || cfg.Nonce == nil) {
 		fail("a form needs Config.BaseURL and Config.Nonce")

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/internal/door"
+	"github.com/tenon-go/tenon/internal/hook"
 	"github.com/tenon-go/tenon/mail"
 	"github.com/tenon-go/tenon/token"
 )
@@ -269,4 +270,92 @@ func addressOf(user User) (Address, error) {
 		return address, nil
 	}
 	return ParseAddress(user.Email)
+}
+
+// NewUser describes a user who exists without having signed up: made by a
+// superuser, or moved from another system.
+type NewUser struct {
+	Email, Name, Image string
+	// EmailVerified says that the address is known to be the user's. Without it
+	// the user cannot sign in before they have proven the mailbox, and then lose
+	// what they were given here (rule R4).
+	EmailVerified bool
+	// PasswordHash is a hash in a form that Config.Passwords verifies, or empty.
+	PasswordHash string
+	// CreatedAt defaults to now.
+	CreatedAt time.Time
+	Client    Client
+}
+
+// CreateUser makes a user, with what Hooks.UserCreated adds, in one transaction,
+// which joins that of ctx. It mails nobody. Errors: ErrInvalidEmail,
+// ErrInvalidName, ErrInvalidImage, ErrAddressTaken.
+func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
+	signUp, _, err := s.newSignUp(SignUpParams{Email: n.Email, Name: n.Name, Image: n.Image})
+	if err != nil {
+		return User{}, err
+	}
+	user := signUp.preview()
+	user.EmailVerified, user.SecurityVersion = n.EmailVerified, 1
+	if !n.CreatedAt.IsZero() {
+		user.CreatedAt = n.CreatedAt.UTC()
+	}
+	var sealed []byte
+	if n.PasswordHash != "" {
+		if sealed, err = s.cfg.Keys.Seal(ctx, PasswordField(userPassword, user.ID), []byte(n.PasswordHash)); err != nil {
+			return User{}, fmt.Errorf("auth: seal a password hash: %w", err)
+		}
+	}
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.CreateUser(ctx, user, sealed); err != nil {
+			return err
+		}
+		return hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: n.Client})
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("auth: create a user: %w", err)
+	}
+	return user, nil
+}
+
+// ProveUser records that the mailbox of a user who exists unproven was just
+// proven. What the account had before goes: its password, in whose place sealed
+// comes if it is not empty, its sessions, and what hooks of UserVerified take away
+// (rule R4). It must run in the transaction that consumes the proof. For a user
+// whose address is proven it returns ErrAddressTaken and changes nothing.
+func (s *Service) ProveUser(ctx context.Context, userID string, sealed []byte, client Client) (User, error) {
+	if !s.store.InTransaction(ctx) {
+		return User{}, ErrNoTransaction
+	}
+	user, err := s.proveUser(ctx, userID, sealed, client)
+	if err != nil {
+		return User{}, fmt.Errorf("auth: prove a user: %w", err)
+	}
+	return user, nil
+}
+
+func (s *Service) proveUser(ctx context.Context, userID string, sealed []byte, client Client) (proven User, err error) {
+	err = s.Secure(ctx, Change{UserID: userID}, func(ctx context.Context, user User) error {
+		now := s.now()
+		changed, err := s.store.SetVerified(ctx, user.ID, now)
+		if err != nil {
+			return err
+		}
+		if !changed {
+			return ErrAddressTaken
+		}
+		if err := s.store.SetPassword(ctx, user.ID, sealed, now); err != nil {
+			return err
+		}
+		if err := s.store.DropSignUps(ctx, user.Email, 0, false); err != nil {
+			return err
+		}
+		user.EmailVerified, user.UpdatedAt = true, now
+		if user, err = s.claimSuperuser(ctx, user); err != nil {
+			return err
+		}
+		proven = user
+		return hook.Call(ctx, s.cfg.Hooks.UserVerified, UserVerified{User: user, Client: client})
+	})
+	return proven, err
 }

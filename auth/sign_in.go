@@ -90,7 +90,7 @@ func (s *Service) checkPassword(ctx context.Context, address Address, prepared s
 	if err != nil && !errors.Is(err, ErrUserNotFound) {
 		return User{}, passwordProof{}, fmt.Errorf("auth: find the user: %w", err)
 	}
-	known := err == nil && len(sealed) > 0
+	known := err == nil && len(sealed) > 0 && user.EmailVerified
 	field := PasswordField(userPassword, user.ID)
 	if !known {
 		field, sealed = PasswordField(userPassword, decoyRow), decoy

@@ -161,7 +161,7 @@ func (s *Service) mailSignUp(ctx context.Context, l letter) (mailed bool, err er
 	}
 	m := mailing{kind: MailVerifyEmail, every: verifyEvery, client: l.client}
 	typed, name := l.signUp.Display, l.signUp.Name
-	taken := err == nil
+	taken := err == nil && owner.EmailVerified // who exists unproven is nobody yet (rule R4)
 	if taken {
 		m.kind, m.every, typed, name = l.takenKind, attemptEvery, owner.Display, owner.Name
 	}

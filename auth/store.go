@@ -18,10 +18,18 @@ type Store interface {
 	// the host's own included.
 	InTransaction(ctx context.Context) bool
 	UserStore
+	ProofStore
 	CredentialStore
 	SignUpStore
 	GuessStore
 	BudgetStore
+}
+
+// ProofStore records proofs of users who exist without one.
+type ProofStore interface {
+	// SetVerified records that the user's address is proven and reports whether
+	// it was not before. It returns ErrUserNotFound if the user is gone.
+	SetVerified(ctx context.Context, userID string, now time.Time) (bool, error)
 }
 
 // CredentialStore keeps the sealed password hashes of users.
@@ -44,9 +52,9 @@ type UserStore interface {
 	// It returns ErrAddressTaken if the address belongs to a user; of any number
 	// of concurrent calls for one address, one succeeds.
 	CreateUser(ctx context.Context, user User, password []byte) error
-	// UserByEmail returns the user whose proven address has that key, with the
-	// sealed password hash. It returns ErrUserNotFound if there is none. Both
-	// cases take one statement.
+	// UserByEmail returns the user whose address has that key, with the sealed
+	// password hash; whether the address is proven, its caller asks (rule R4). It
+	// returns ErrUserNotFound if there is none. Both cases take one statement.
 	UserByEmail(ctx context.Context, email string) (User, []byte, error)
 	// UserByID returns the user, or ErrUserNotFound.
 	UserByID(ctx context.Context, id string) (User, error)

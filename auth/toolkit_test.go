@@ -119,3 +119,43 @@ func TestCreateProvenEndsTheSignUpsOfTheAddress(t *testing.T) {
 	_, err = w.store.NewestSignUp(t.Context(), to.Key, w.clock.Now())
 	assert.ErrorIs(t, err, auth.ErrSignUpNotFound)
 }
+
+func TestR4_WhoExistsUnprovenSignsInOnlyAfterAProofThatTakesTheRestAway(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hash, err := w.passwords.Hash(t.Context(), "known to another")
+	assert.NoError(t, err)
+	made, err := w.CreateUser(t.Context(), auth.NewUser{Email: adaEmail, Name: "Ada L", PasswordHash: hash})
+	assert.NoError(t, err)
+	_, err = w.CreateUser(t.Context(), auth.NewUser{Email: adaEmail, Name: "Ada L"})
+	assert.ErrorIs(t, err, auth.ErrAddressTaken)
+	_, err = w.signIn(t, "known to another")
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	user := w.ada(t) // signs up and opens the link
+	assert.Equal(t, user.ID, made.ID)
+	assert.True(t, user.EmailVerified, "the mailbox is proven")
+	_, err = w.signIn(t, "known to another")
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	_, err = w.signIn(t, adaPassword)
+	assert.NoError(t, err)
+	assert.Len(t, w.sessions.ended, 1)
+	assert.ErrorIs(t, w.store.InTx(t.Context(), func(ctx context.Context) error {
+		_, err := w.ProveUser(ctx, user.ID, nil, client())
+		return err
+	}), auth.ErrAddressTaken)
+}
+
+func TestAnImportedUserSignsInAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	hash, err := w.passwords.Hash(t.Context(), adaPassword)
+	assert.NoError(t, err)
+	born := time.Date(2020, 1, 2, 3, 4, 5, 0, time.UTC)
+	user, err := w.CreateUser(t.Context(), auth.NewUser{
+		Email: adaEmail, Name: "Ada", EmailVerified: true, PasswordHash: hash, CreatedAt: born,
+	})
+	assert.NoError(t, err)
+	assert.Equal(t, user.CreatedAt, born)
+	_, err = w.signIn(t, adaPassword)
+	assert.NoError(t, err)
+}

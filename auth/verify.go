@@ -74,7 +74,10 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, e
 	if p.SignUpID != "" && p.SignUpID != signUp.ID {
 		return User{}, ErrLinkReplaced
 	}
-	user := signUp.preview()
+	user, err := s.willBe(ctx, signUp)
+	if err != nil {
+		return User{}, err
+	}
 	hash, err := s.proveSignUp(ctx, signUp, &user, sameBrowser, p)
 	if err != nil {
 		return User{}, err
@@ -98,6 +101,21 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, e
 	return user, nil
 }
 
+// willBe is the user that the sign-up becomes: a new one, or the one who exists
+// with that address unproven. Others who have it make the claim fail later.
+func (s *Service) willBe(ctx context.Context, signUp SignUp) (User, error) {
+	owner, _, err := s.store.UserByEmail(ctx, signUp.Email)
+	switch {
+	case errors.Is(err, ErrUserNotFound):
+		return signUp.preview(), nil
+	case err != nil:
+		return User{}, fmt.Errorf("auth: find the user of a sign-up: %w", err)
+	case owner.EmailVerified:
+		return signUp.preview(), nil
+	}
+	return owner, nil
+}
+
 // admitUser turns the sign-up into user inside the transaction.
 func (s *Service) admitUser(ctx context.Context, user User, signUp SignUp, sealed []byte, p VerifyEmailParams) (User, error) {
 	now := s.now()
@@ -106,6 +124,9 @@ func (s *Service) admitUser(ctx context.Context, user User, signUp SignUp, seale
 	}
 	if _, err := s.cfg.Tokens.Consume(ctx, PurposeVerifyEmail, p.Token); err != nil {
 		return User{}, err
+	}
+	if user.ID != signUp.UserID {
+		return s.proveUser(ctx, user.ID, sealed, p.Client)
 	}
 	return s.createProven(ctx, user, sealed, p.Client)
 }
@@ -119,14 +140,22 @@ func (s *Service) createProven(ctx context.Context, user User, sealed []byte, cl
 	if err := s.store.CreateUser(ctx, user, sealed); err != nil {
 		return User{}, err
 	}
-	if user.Email == s.cfg.Superuser {
-		claimed, err := s.store.ClaimSuperuser(ctx, user.Email, user.ID, now)
-		if err != nil {
-			return User{}, err
-		}
-		user.Superuser = claimed
+	user, err := s.claimSuperuser(ctx, user)
+	if err != nil {
+		return User{}, err
 	}
 	return user, hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: client})
+}
+
+// claimSuperuser makes whoever just proved the configured address a superuser. It
+// acts once.
+func (s *Service) claimSuperuser(ctx context.Context, user User) (User, error) {
+	if user.Email != s.cfg.Superuser {
+		return user, nil
+	}
+	claimed, err := s.store.ClaimSuperuser(ctx, user.Email, user.ID, s.now())
+	user.Superuser = user.Superuser || claimed
+	return user, err
 }
 
 // proveSignUp decides what of the sign-up may stay: with the browser or the

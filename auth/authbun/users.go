@@ -188,6 +188,20 @@ func (s *Store) admitAndRefund(ctx context.Context, a auth.Admission) (admitted 
 	return admitted, err
 }
 
+// SetVerified implements auth.ProofStore.
+func (s *Store) SetVerified(ctx context.Context, userID string, now time.Time) (bool, error) {
+	changed, err := affected(s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
+		Set("email_verified = ?", true).Set("updated_at = ?", now.UTC()).
+		Where("id = ?", userID).Where("email_verified = ?", false).Exec(ctx))
+	if err != nil {
+		return false, bundb.Wrap("authbun: record a proof", err)
+	}
+	if changed == 0 {
+		_, err = s.UserByID(ctx, userID)
+	}
+	return changed == 1, err
+}
+
 // Password implements auth.CredentialStore.
 func (s *Store) Password(ctx context.Context, userID string) ([]byte, error) {
 	var sealed []byte

@@ -146,6 +146,22 @@ func (f *Fake) Admit(ctx context.Context, a auth.Admission) error {
 	})
 }
 
+// SetVerified implements auth.ProofStore.
+func (f *Fake) SetVerified(ctx context.Context, userID string, now time.Time) (changed bool, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		user, ok := s.users[userID]
+		if !ok {
+			return auth.ErrUserNotFound
+		}
+		if changed = !user.EmailVerified; changed {
+			user.EmailVerified, user.UpdatedAt = true, now
+			s.users[userID] = user
+		}
+		return nil
+	})
+	return changed && err == nil, err
+}
+
 // Password implements auth.CredentialStore.
 func (f *Fake) Password(ctx context.Context, userID string) (sealed []byte, err error) {
 	err = f.Do(ctx, func(s *state) error {

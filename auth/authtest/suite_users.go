@@ -20,6 +20,7 @@ func userClauses() []clause {
 		{"Admit admits the user's version only", testAdmit},
 		{"Admit takes back the guess that was right", testAdmitRefunds},
 		{"SetPassword sets, replaces and takes away", testSetPassword},
+		{"SetVerified records a proof once", testSetVerified},
 		{"Admit does not admit a banned user", testBanned},
 		{"ReplacePassword compares and sets", testReplacePassword},
 		{"of concurrent ReplacePassword one succeeds", testReplacePasswordRace},
@@ -172,6 +173,27 @@ func (w *world) setPassword(t *testing.T, id, sealed string) error {
 	return w.Store.InTx(t.Context(), func(ctx context.Context) error {
 		return w.Store.SetPassword(ctx, id, []byte(sealed), w.now)
 	})
+}
+
+func testSetVerified(t *testing.T, w *world) {
+	user := w.user(t, "ada@example.com")
+	unproven := user
+	unproven.ID, unproven.Email, unproven.EmailVerified = newID(), "bob@example.com", false
+	assert.NoError(t, w.Store.CreateUser(t.Context(), unproven, nil))
+	for _, c := range []struct {
+		id   string
+		want bool
+	}{{user.ID, false}, {unproven.ID, true}, {unproven.ID, false}} {
+		changed, err := w.Store.SetVerified(t.Context(), c.id, w.now.Add(time.Hour))
+		assert.NoError(t, err)
+		assert.Equal(t, changed, c.want)
+	}
+	got, err := w.Store.UserByID(t.Context(), unproven.ID)
+	assert.NoError(t, err)
+	assert.True(t, got.EmailVerified, "the address is proven")
+	assert.Equal(t, got.UpdatedAt, w.now.Add(time.Hour))
+	_, err = w.Store.SetVerified(t.Context(), newID(), w.now)
+	assert.ErrorIs(t, err, auth.ErrUserNotFound)
 }
 
 func testSetPassword(t *testing.T, w *world) {

@@ -61,3 +61,11 @@ func FromContext(ctx context.Context) (*Principal, bool) {
 	p, _ := ctx.Value(contextKey{}).(*Principal)
 	return p, p != nil
 }
+
+// IsKey reports whether key is what [FromContext] asks a context for. A context
+// type that carries more than the caller answers it with a *Principal in its
+// Value method, and spares the context that NewContext would make.
+func IsKey(key any) bool {
+	_, is := key.(contextKey)
+	return is
+}

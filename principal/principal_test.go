@@ -58,3 +58,26 @@ func serve(ctx context.Context, check func(context.Context) (*principal.Principa
 	principal.Require(check)(next).ServeHTTP(w, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
 	return passed && w.Code == http.StatusOK
 }
+
+// own is a context that carries a caller by itself.
+type own struct {
+	context.Context
+	p *principal.Principal
+}
+
+func (c own) Value(key any) any {
+	if principal.IsKey(key) {
+		return c.p
+	}
+	return c.Context.Value(key)
+}
+
+func TestAContextOfItsOwnCarriesACaller(t *testing.T) {
+	t.Parallel()
+	p := &principal.Principal{UserID: "u1"}
+	got, ok := principal.FromContext(own{t.Context(), p})
+	assert.True(t, ok && got == p, "FromContext asks by the key of IsKey")
+	assert.False(t, principal.IsKey("contextKey") || principal.IsKey(nil) || principal.IsKey(struct{}{}), "other keys are not it")
+	got, ok = principal.FromContext(principal.NewContext(own{t.Context(), p}, &principal.Principal{UserID: "u2"}))
+	assert.True(t, ok && got.UserID == "u2", "the inner context wins")
+}

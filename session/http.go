@@ -23,6 +23,9 @@ type HandlerConfig struct {
 	// TrustedOrigins may call the unsafe routes besides BaseURL's own (rule R16).
 	// Defaults to none.
 	TrustedOrigins []string
+	// Finder finds the sessions of requests, such as a sessioncache.Cache before
+	// the service. Defaults to the service itself.
+	Finder Finder
 	// Logger gets what went wrong. Defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -31,6 +34,7 @@ type HandlerConfig struct {
 // place that knows the session's cookie. It is safe for concurrent use.
 type Handler struct {
 	svc     *Service
+	finder  Finder
 	cookies cookie.Policy
 	served  http.Handler
 }
@@ -44,7 +48,10 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session: HandlerConfig.BaseURL: %w", err)
 	}
-	h := &Handler{svc: svc, cookies: cookies}
+	h := &Handler{svc: svc, finder: svc, cookies: cookies}
+	if cfg.Finder != nil {
+		h.finder = cfg.Finder
+	}
 	table, err := h.Routes().Handler(route.Config{
 		BaseURL:        cfg.BaseURL,
 		TrustedOrigins: cfg.TrustedOrigins,
@@ -134,5 +141,5 @@ func (h *Handler) token(r *http.Request) string {
 // cookiesCount reports whether the request names no other credentials (rule
 // R16). A header that is there and empty is one, too.
 func cookiesCount(r *http.Request) bool {
-	return len(r.Header.Values("Authorization")) == 0 && len(r.Header.Values("X-Api-Key")) == 0
+	return len(r.Header["Authorization"]) == 0 && len(r.Header["X-Api-Key"]) == 0
 }

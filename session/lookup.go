@@ -7,16 +7,31 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/token"
 )
 
-const (
-	// touchEvery is how often a session's use is recorded at most.
-	touchEvery = time.Minute
-	// touchWithin is how long a request waits for that.
-	touchWithin = time.Second
-)
+// TouchEvery is how often a session's use is recorded at most.
+const TouchEvery = time.Minute
+
+// touchWithin is how long a request waits for that.
+const touchWithin = time.Second
+
+// Finder finds the live session behind a request's credentials. A [Service] asks
+// the database each time; package sessioncache has one that remembers for a
+// moment. The errors are those of [Service.Lookup].
+type Finder interface {
+	// Lookup finds the session that the opaque token raw opens.
+	Lookup(ctx context.Context, raw string) (*Identity, error)
+	// LookupSession finds the session with that id for an access token that was
+	// issued under the security version epoch, and whose signature the caller has
+	// verified (rule R15).
+	LookupSession(ctx context.Context, id string, epoch int64) (*Identity, error)
+}
+
+var _ Finder = (*Service)(nil)
 
 // Lookup finds the live session that raw opens. Junk is refused without I/O;
 // everything else takes one statement, which reads session, user, membership
@@ -29,17 +44,54 @@ const (
 // At most once a minute it records that the session was used and moves its idle
 // end, never past its absolute end (ASVS 7.3.1, 7.3.2). That write is best
 // effort: if it fails the session is found all the same.
-func (s *Service) Lookup(ctx context.Context, raw string) (Identity, error) {
+func (s *Service) Lookup(ctx context.Context, raw string) (*Identity, error) {
 	found, err := s.find(ctx, raw)
 	if err != nil {
-		return Identity{}, err
+		return nil, err
 	}
+	return s.admit(ctx, &found.Identity)
+}
+
+// LookupSession is Lookup for an access token, which names the session instead of
+// opening it: the caller has verified its signature, and here the session must be
+// unrevoked and epoch its user's security version still (rule R15).
+func (s *Service) LookupSession(ctx context.Context, id string, epoch int64) (*Identity, error) {
+	if uuid.Validate(id) != nil {
+		return nil, ErrNoSession
+	}
+	found, err := s.store.FindSessionByID(ctx, id)
+	if err != nil {
+		return nil, lookupError(err)
+	}
+	if found.Session.SecurityVersion != epoch {
+		return nil, ErrNoSession
+	}
+	return s.admit(ctx, &found.Identity)
+}
+
+// admit returns the identity if its session is live.
+func (s *Service) admit(ctx context.Context, found *Identity) (*Identity, error) {
 	now := s.now()
 	if !found.Session.Live(now) {
-		return Identity{}, ErrNoSession
+		return nil, ErrNoSession
+	}
+	if found.Role == "" {
+		// Who is not a member has no business in the organization.
+		found.Session.OrganizationID = ""
 	}
 	s.touch(ctx, &found.Session, now)
-	return found.Identity, nil
+	return found.settle(), nil
+}
+
+// Touch records the use of a session that was found some time ago, as Lookup does:
+// best effort, at most once a minute. It returns i, or what i has become.
+func (s *Service) Touch(ctx context.Context, i *Identity) *Identity {
+	used := *i
+	s.touch(ctx, &used.Session, s.now())
+	if used.Session.LastSeenAt.Equal(i.Session.LastSeenAt) {
+		return i
+	}
+	return used.settle()
 }
 
 // find authenticates raw. The session it returns may have ended by itself.
@@ -49,11 +101,8 @@ func (s *Service) find(ctx context.Context, raw string) (Found, error) {
 		return Found{}, ErrNoSession
 	}
 	found, err := s.store.FindSession(ctx, tok.Selector())
-	if errors.Is(err, ErrNoSession) {
-		return Found{}, ErrNoSession
-	}
 	if err != nil {
-		return Found{}, fmt.Errorf("session: lookup: %w", err)
+		return Found{}, lookupError(err)
 	}
 	err = s.hasher.Verify(ctx, tok, binding(found.Session.ID), found.Verifier)
 	if errors.Is(err, token.ErrMismatch) {
@@ -62,22 +111,27 @@ func (s *Service) find(ctx context.Context, raw string) (Found, error) {
 	if err != nil {
 		return Found{}, fmt.Errorf("session: lookup: %w", problem.ErrUnavailable.With(err))
 	}
-	if found.Role == "" {
-		// Who is not a member has no business in the organization.
-		found.Session.OrganizationID = ""
-	}
 	return found, nil
 }
 
+// lookupError keeps one text for what is not there, and says where an outage was
+// met.
+func lookupError(err error) error {
+	if errors.Is(err, ErrNoSession) {
+		return ErrNoSession
+	}
+	return fmt.Errorf("session: lookup: %w", err)
+}
+
 func (s *Service) touch(ctx context.Context, session *Session, now time.Time) {
-	if now.Sub(session.LastSeenAt) < touchEvery {
+	if now.Sub(session.LastSeenAt) < TouchEvery {
 		return
 	}
 	idleEnds := now.Add(s.cfg.Idle)
 	if idleEnds.After(session.EndsAt) {
 		idleEnds = session.EndsAt
 	}
-	err := s.record(ctx, Touch{ID: session.ID, SeenAt: now, IdleEndsAt: idleEnds, Before: now.Add(-touchEvery)})
+	err := s.record(ctx, Touch{ID: session.ID, SeenAt: now, IdleEndsAt: idleEnds, Before: now.Add(-TouchEvery)})
 	if err != nil {
 		s.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "session: use not recorded",
 			slog.String("session_id", session.ID), slog.String("error", err.Error()))

@@ -95,8 +95,8 @@ func TestEveryAlteredTokenIsRefused(t *testing.T) {
 func (w *world) refuse(raw string) {
 	w.t.Helper()
 	identity, err := w.svc.Lookup(w.t.Context(), raw)
-	if !errors.Is(err, session.ErrNoSession) || identity.Session.ID != "" {
-		w.t.Errorf("Lookup(%q) = %v, %v", raw, identity.Session.ID, err)
+	if !errors.Is(err, session.ErrNoSession) || identity != nil {
+		w.t.Errorf("Lookup(%q) = %v, %v", raw, identity, err)
 	}
 }
 
@@ -156,8 +156,8 @@ func TestPromise12_AnOutageIsNotASignOut(t *testing.T) {
 	for name, outage := range map[string]func(bool){"database": w.fake.SetDown, "keys": w.keys.down.Store} {
 		outage(true)
 		identity, err := w.lookup(grant)
-		if !errors.Is(err, problem.ErrUnavailable) || errors.Is(err, session.ErrNoSession) || identity.Session.ID != "" {
-			t.Errorf("%s down: %v, %v", name, identity.Session.ID, err)
+		if !errors.Is(err, problem.ErrUnavailable) || errors.Is(err, session.ErrNoSession) || identity != nil {
+			t.Errorf("%s down: %v, %v", name, identity, err)
 		}
 		w.refuse("junk")
 		outage(false)
@@ -195,4 +195,59 @@ func TestR11_AssuranceOfEveryPairOfChannels(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestR15_AnAccessTokensSessionIsReadFromItsRow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	facts := w.facts("u1")
+	facts.OrganizationID = "o1"
+	grant := w.start(facts)
+	find := func(id string, epoch int64) (*session.Identity, error) {
+		return w.svc.LookupSession(t.Context(), id, epoch)
+	}
+	refused := func(id string, epoch int64) {
+		t.Helper()
+		identity, err := find(id, epoch)
+		assert.True(t, identity == nil, "no identity")
+		assert.ErrorIs(t, err, session.ErrNoSession)
+	}
+	assert.NoError(t, w.fake.PutRole(t.Context(), "o1", "u1", "admin"))
+	assert.Equal(t, assert.Must(find(grant.Session.ID, 1))(t).Principal().Role, "admin")
+	assert.NoError(t, w.fake.PutRole(t.Context(), "o1", "u1", ""))
+	assert.Equal(t, assert.Must(find(grant.Session.ID, 1))(t).Principal().OrganizationID, "")
+	refused(grant.Session.ID, 0)
+	refused(grant.Session.ID, 2)
+	refused("", 1)
+	refused(grant.Token.Reveal(), 1)
+	refused(w.start(w.facts("u1")).Session.ID[:35]+"x", 1)
+
+	w.fake.SetDown(true)
+	_, err := find(grant.Session.ID, 1)
+	assert.ErrorIs(t, err, problem.ErrUnavailable)
+	w.fake.SetDown(false)
+	w.user("u1", func(u *sessiontest.UserState) { u.SecurityVersion = 2 })
+	refused(grant.Session.ID, 1)
+	refused(grant.Session.ID, 2)
+	w.user("u1", nil)
+	assert.NoError(t, w.svc.Revoke(t.Context(), "u1", grant.Session.ID))
+	refused(grant.Session.ID, 1)
+	idle := w.start(w.facts("u1"))
+	w.clock.advance(7 * 24 * time.Hour)
+	refused(idle.Session.ID, 1)
+}
+
+func TestTouchRecordsTheUseOfARememberedSession(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.start(w.facts("u1"))
+	known := w.live(grant)
+	assert.True(t, w.svc.Touch(t.Context(), known) == known, "seen less than a minute ago")
+	w.clock.advance(time.Minute)
+	before := *known
+	used := w.svc.Touch(t.Context(), known)
+	assert.Equal(t, used.Session.LastSeenAt, w.clock.Now().Truncate(time.Microsecond))
+	assert.Equal(t, *known, before)
+	assert.True(t, used.Principal() == used.Principal(), "the principal is made once")
+	assert.Equal(t, w.live(grant).Session.LastSeenAt, used.Session.LastSeenAt)
 }

@@ -19,11 +19,41 @@ type outcome struct {
 	err      error // an outage, never ErrNoSession
 }
 
+// settle takes what a Finder answered.
+func (o *outcome) settle(identity *Identity, err error) {
+	switch {
+	case err == nil:
+		o.identity = identity
+	case !errors.Is(err, ErrNoSession):
+		o.err = err
+	}
+}
+
 type outcomeKey struct{}
 
 func outcomeOf(ctx context.Context) outcome {
-	o, _ := ctx.Value(outcomeKey{}).(outcome)
-	return o
+	if o, ok := ctx.Value(outcomeKey{}).(*outcome); ok {
+		return *o
+	}
+	return outcome{}
+}
+
+// requestContext is a request's ctx with the outcome and the principal, in one
+// allocation for both.
+type requestContext struct {
+	context.Context //nolint:containedctx // it is a context, with two more values
+	outcome
+}
+
+// Value implements context.Context.
+func (c *requestContext) Value(key any) any {
+	if _, ok := key.(outcomeKey); ok {
+		return &c.outcome
+	}
+	if c.identity != nil && principal.IsKey(key) {
+		return c.identity.Principal()
+	}
+	return c.Context.Value(key)
 }
 
 // FromContext returns the session that [Handler.Middleware] found, its user and
@@ -136,19 +166,13 @@ func (h *Handler) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// identify returns the request's ctx with what its cookie opens.
+// identify returns the request's ctx with what its credentials open.
 func (h *Handler) identify(r *http.Request) context.Context {
-	ctx, o := r.Context(), outcome{service: h.svc}
+	ctx := &requestContext{Context: r.Context(), outcome: outcome{service: h.svc}}
 	if raw := h.token(r); raw != "" {
-		switch identity, err := h.svc.Lookup(ctx, raw); {
-		case err == nil:
-			o.identity = &identity
-			ctx = principal.NewContext(ctx, identity.Principal())
-		case !errors.Is(err, ErrNoSession):
-			o.err = err
-		}
+		ctx.settle(h.finder.Lookup(ctx.Context, raw))
 	}
-	return context.WithValue(ctx, outcomeKey{}, o)
+	return ctx
 }
 
 // RequireUser lets requests of signed-in users through to next. Others get 401,

@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -144,4 +146,51 @@ func FuzzCookieHeader(f *testing.F) {
 			t.Errorf("Cookie: %q answers %d %s", header, res.StatusCode, got)
 		}
 	})
+}
+
+// remembering answers from memory, as a cache does.
+type remembering struct {
+	session.Finder
+	known *session.Identity
+}
+
+func (r remembering) Lookup(context.Context, string) (*session.Identity, error) { return r.known, nil }
+
+func TestMiddlewareAllocatesTwiceWhereNothingIsLookedUp(t *testing.T) {
+	w := newWorld(t, nil)
+	grant := w.start(w.facts("u1"))
+	cfg := session.HandlerConfig{BaseURL: "https://app.example.com", Finder: remembering{w.svc, w.live(grant)}}
+	h := assert.Must(session.NewHandler(w.svc, cfg))(t)
+	var caller *principal.Principal
+	site := h.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		caller, _ = principal.FromContext(r.Context())
+	}))
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	r.Header.Set("Cookie", hostCookie+"="+grant.Token.Reveal())
+	n := testing.AllocsPerRun(100, func() { site.ServeHTTP(nil, r) })
+	assert.True(t, caller != nil && caller.SessionID == grant.Session.ID, "the caller is known")
+	assert.True(t, n <= 2, fmt.Sprintf("%v allocations: the context, the request", n))
+}
+
+func TestAContextBelowTheMiddlewareKeepsWhatItHas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	h := w.handler("https://app.example.com")
+	grant := w.start(w.facts("u1"))
+	type key struct{}
+	outer, cancel := context.WithCancel(context.WithValue(t.Context(), key{}, "outer"))
+	site := h.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		inner, stop := context.WithCancel(r.Context())
+		defer stop()
+		assert.Equal(t, inner.Value(key{}), any("outer"))
+		found, ok := session.FromContext(inner)
+		assert.True(t, ok && found.Session.ID == grant.Session.ID, "the session is known")
+		p, ok := principal.FromContext(inner)
+		assert.True(t, ok && p == found.Principal(), "the principal is the session's")
+		_, ok = principal.FromContext(principal.NewContext(inner, nil))
+		assert.False(t, ok, "nil hides the caller")
+		cancel()
+		assert.ErrorIs(t, inner.Err(), context.Canceled)
+	}))
+	call(t, site, "GET", "/", "", grant.Token.Reveal(), func(r *http.Request) { *r = *r.WithContext(outer) })
 }

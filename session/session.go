@@ -61,12 +61,16 @@ type User struct {
 }
 
 // Identity is a live session, its user, and the user's role in the active
-// organization, all read by one statement (rule R18).
+// organization, all read by one statement (rule R18). What a [Finder] returns is
+// shared by those who ask: it is not to be changed.
 type Identity struct {
 	Session Session
 	User    User
 	// Role is empty where no organization is active.
 	Role string
+
+	// principal is made once, for all requests that share the identity.
+	principal *principal.Principal
 }
 
 // Grant is a started session and its token, which exists here and in the
@@ -210,8 +214,22 @@ func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Micro
 // row does not verify there.
 func binding(id string) token.Binding { return token.Binding{Purpose: "session", Row: id} }
 
-// Principal returns the caller that the identity stands for.
-func (i Identity) Principal() *principal.Principal {
+// Principal returns the caller that the identity stands for. It is shared like
+// the identity.
+func (i *Identity) Principal() *principal.Principal {
+	if i.principal != nil {
+		return i.principal
+	}
+	return i.newPrincipal()
+}
+
+// settle makes the principal. Nothing may change in i afterwards.
+func (i *Identity) settle() *Identity {
+	i.principal = i.newPrincipal()
+	return i
+}
+
+func (i *Identity) newPrincipal() *principal.Principal {
 	return &principal.Principal{
 		UserID:          i.User.ID,
 		SessionID:       i.Session.ID,

@@ -139,11 +139,11 @@ func (w *world) tryStart(pass door.Pass) (grant session.Grant, err error) {
 	return grant, err
 }
 
-func (w *world) lookup(g session.Grant) (session.Identity, error) {
+func (w *world) lookup(g session.Grant) (*session.Identity, error) {
 	return w.svc.Lookup(w.t.Context(), g.Token.Reveal())
 }
 
-func (w *world) live(g session.Grant) session.Identity {
+func (w *world) live(g session.Grant) *session.Identity {
 	w.t.Helper()
 	identity, err := w.lookup(g)
 	assert.NoError(w.t, err)

@@ -64,6 +64,24 @@ type Database interface {
 	Now() time.Time
 }
 
+// LookupStore is the part of a [Store] that requests use.
+type LookupStore interface {
+	// FindSession returns the unrevoked session with that selector, its user and
+	// the user's role in the active organization, by one statement. It returns
+	// ErrNoSession if there is none, if the user is banned or gone, or if the
+	// user's security version is not the session's. It does not judge times.
+	FindSession(ctx context.Context, selector string) (Found, error)
+
+	// FindSessionByID is FindSession by the session's id.
+	FindSessionByID(ctx context.Context, id string) (Found, error)
+
+	// TouchSession sets the session's last-seen time and idle end, if it is
+	// unrevoked, has not ended at SeenAt, and was last seen at Before or
+	// earlier; otherwise it does nothing. Inside a transaction a failure does
+	// not harm what else the transaction does.
+	TouchSession(ctx context.Context, t Touch) error
+}
+
 // Store keeps sessions. The comments are its contract; sessiontest.TestStore
 // holds an implementation to them.
 //
@@ -74,22 +92,11 @@ type Database interface {
 // changes nothing.
 type Store interface {
 	Database
+	LookupStore
 
 	// CreateSession inserts every field of r. It returns ErrDuplicate if the id
 	// or the selector exists, and leaves the old row as it was.
 	CreateSession(ctx context.Context, r Record) error
-
-	// FindSession returns the unrevoked session with that selector, its user and
-	// the user's role in the active organization, by one statement. It returns
-	// ErrNoSession if there is none, if the user is banned or gone, or if the
-	// user's security version is not the session's. It does not judge times.
-	FindSession(ctx context.Context, selector string) (Found, error)
-
-	// TouchSession sets the session's last-seen time and idle end, if it is
-	// unrevoked, has not ended at SeenAt, and was last seen at Before or
-	// earlier; otherwise it does nothing. Inside a transaction a failure does
-	// not harm what else the transaction does.
-	TouchSession(ctx context.Context, t Touch) error
 
 	// ListSessions returns the user's sessions that a lookup would find live at
 	// now, the most recently seen first, limit at most.

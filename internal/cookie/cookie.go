@@ -7,12 +7,19 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/textproto"
 	"net/url"
+	"strings"
 	"time"
 )
 
-// maxValue bounds what is read from a cookie; ours are far shorter.
-const maxValue = 1024
+const (
+	// maxValue bounds what is read from a cookie; ours are far shorter.
+	maxValue = 1024
+	// maxPlain is how many cookies are read without net/http, which has a limit of
+	// its own.
+	maxPlain = 100
+)
 
 // Policy names and marks cookies. The zero Policy is not usable; New makes one.
 type Policy struct {
@@ -80,11 +87,56 @@ func (p Policy) Clear(w http.ResponseWriter, name string) {
 }
 
 // Get returns the value of a cookie. A cookie that is absent, oversized or there
-// more than once is "": a sibling domain may have planted one of them.
+// more than once is "": a sibling domain may have planted one of them. For an
+// ordinary header it does not allocate.
 func (p Policy) Get(r *http.Request, name string) string {
-	found := r.CookiesNamed(p.Name(name))
-	if len(found) != 1 || len(found[0].Value) > maxValue {
+	value, plain := p.scan(r.Header["Cookie"], name)
+	if !plain {
+		found := r.CookiesNamed(p.Name(name))
+		if len(found) != 1 {
+			return ""
+		}
+		value = found[0].Value
+	}
+	if len(value) > maxValue {
 		return ""
 	}
-	return found[0].Value
+	return value
+}
+
+// scan reads the cookie as net/http would, and reports false where it takes more
+// than this to know what that is.
+func (p Policy) scan(lines []string, name string) (value string, plain bool) {
+	if len(lines) != 1 || strings.Count(lines[0], ";") >= maxPlain {
+		return "", len(lines) == 0
+	}
+	seen := false
+	for rest, part := lines[0], ""; rest != ""; {
+		part, rest, _ = strings.Cut(rest, ";")
+		key, val, _ := strings.Cut(textproto.TrimString(part), "=")
+		if !p.names(textproto.TrimString(key), name) {
+			continue
+		}
+		if seen || !isPlain(val) {
+			return "", false
+		}
+		value, seen = val, true
+	}
+	return value, true
+}
+
+// names reports whether key is the full name of the cookie called name.
+func (p Policy) names(key, name string) bool {
+	return len(key) == len(p.prefix)+len(name) && key[:len(p.prefix)] == p.prefix && key[len(p.prefix):] == name
+}
+
+// isPlain reports whether a value has only bytes that mean nothing in a header.
+func isPlain(value string) bool {
+	for i := range len(value) {
+		c := value[i]
+		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '_' && c != '-' {
+			return false
+		}
+	}
+	return true
 }

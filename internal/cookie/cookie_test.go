@@ -84,3 +84,48 @@ func TestClearMatchesSet(t *testing.T) {
 		t.Errorf("origin %s, host %s", policy.Origin(), policy.Host())
 	}
 }
+
+func TestGetDoesNotAllocate(t *testing.T) {
+	policy, err := cookie.New("https://example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Cookie", "theme=dark; __Host-tenon_session=tnn_ses_0aZ; lang=en")
+	if n := testing.AllocsPerRun(100, func() { policy.Get(r, "session") }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// FuzzGetReadsAsNetHTTPDoes compares Get with the standard library's reading of
+// any header.
+func FuzzGetReadsAsNetHTTPDoes(f *testing.F) {
+	policy, err := cookie.New("https://example.com")
+	if err != nil {
+		f.Fatal(err)
+	}
+	name := policy.Name("session")
+	for _, line := range []string{
+		"", name + "=v", "a=b; " + name + "=v", name + "=v; " + name + "=w", name + "=v; " + name + "=\x00", name + "=\x00; " + name + "=v",
+		name + "=\"v\"", name, name + "=", name + " = v ", "\t" + name + "\t=v;", ";;" + name + "=v;;", name + "=v=w", "x" + name + "=v",
+		strings.Repeat(";", 2999) + name + "=v", strings.Repeat(";", 3000) + name + "=v", name + "=" + strings.Repeat("v", 1025),
+		"\u00a0" + name + "=v", name + "\n=v", "=" + name + "=v",
+	} {
+		f.Add(line, "")
+		f.Add(line, line)
+	}
+	f.Fuzz(func(t *testing.T, line, second string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header["Cookie"] = []string{line}
+		if second != "" {
+			r.Header["Cookie"] = append(r.Header["Cookie"], second)
+		}
+		want := ""
+		if found := r.CookiesNamed(name); len(found) == 1 && len(found[0].Value) <= 1024 {
+			want = found[0].Value
+		}
+		if got := policy.Get(r, "session"); got != want {
+			t.Errorf("%q, %q: %q, net/http reads %q", line, second, got, want)
+		}
+	})
+}

@@ -45,11 +45,20 @@ func (s *scanned) session() (session.Session, error) {
 
 // FindSession implements session.Store.
 func (s *Store) FindSession(ctx context.Context, selector string) (session.Found, error) {
+	return found(ctx, s.find, selector)
+}
+
+// FindSessionByID implements session.Store.
+func (s *Store) FindSessionByID(ctx context.Context, id string) (session.Found, error) {
+	return found(ctx, s.findByID, id)
+}
+
+func found(ctx context.Context, statement bundb.Statement, key string) (session.Found, error) {
 	var (
 		row   scanned
 		found session.Found
 	)
-	err := s.find.Scan(ctx, []any{selector}, appendFound(row.targets(), &found)...)
+	err := statement.Scan(ctx, []any{key}, appendFound(row.targets(), &found)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Found{}, session.ErrNoSession
 	}

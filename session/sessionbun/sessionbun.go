@@ -52,7 +52,7 @@ const userColumns = 7
 // Store implements session.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB
-	create, find, list, touch bundb.Statement
+	create, find, findByID, list, touch bundb.Statement
 }
 
 var _ session.Store = (*Store)(nil)
@@ -70,12 +70,12 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 	if len(role) != 1 {
 		return nil, errors.New("sessionbun: Config.Member must have one column, the role")
 	}
+	find := "SELECT " + sessionColumns + ", s.kid, s.verifier, " + strings.Join(cfg.User.Columns, ", ") + ", " + role[0] +
+		" FROM tenon_sessions AS s " + cfg.User.SQL + " " + cfg.Member.SQL + " WHERE s.revoked_at IS NULL AND "
 	return &Store{
-		DB: db,
-		find: db.Statement("SELECT " + sessionColumns + ", s.kid, s.verifier, " +
-			strings.Join(cfg.User.Columns, ", ") + ", " + role[0] +
-			" FROM tenon_sessions AS s " + cfg.User.SQL + " " + cfg.Member.SQL +
-			" WHERE s.selector = ? AND s.revoked_at IS NULL"),
+		DB:       db,
+		find:     db.Statement(find + "s.selector = ?"),
+		findByID: db.Statement(find + "s.id = ?"),
 		list: db.Statement("SELECT " + sessionColumns +
 			" FROM tenon_sessions AS s " + cfg.User.SQL +
 			" WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.idle_ends_at > ? AND s.ends_at > ?" +

@@ -111,16 +111,18 @@ func (f *Fake) CreateSession(ctx context.Context, r session.Record) error {
 // FindSession implements session.Store.
 func (f *Fake) FindSession(ctx context.Context, selector string) (found session.Found, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
-		r, ok := s.bySelector(selector)
-		if !ok || !s.admits(r) {
-			return session.ErrNoSession
-		}
-		found.Session = r.Session
-		found.Session.Channels = slices.Clone(r.Channels)
-		found.User = s.users[r.UserID].User
-		found.Role = s.roles[membership{r.OrganizationID, r.UserID}]
-		found.Verifier = r.Verifier
-		return nil
+		r, _ := s.bySelector(selector)
+		found, err = s.find(r)
+		return err
+	})
+	return found, err
+}
+
+// FindSessionByID implements session.Store.
+func (f *Fake) FindSessionByID(ctx context.Context, id string) (found session.Found, err error) {
+	err = f.mem.Do(ctx, func(s *state) error {
+		found, err = s.find(s.rows[id])
+		return err
 	})
 	return found, err
 }
@@ -204,6 +206,19 @@ func (f *Fake) PruneSessions(ctx context.Context, before time.Time, limit int) (
 		return nil
 	})
 	return n, err
+}
+
+// find returns what a lookup reads of a row, the zero one included.
+func (s *state) find(r row) (found session.Found, err error) {
+	if !s.admits(r) {
+		return found, session.ErrNoSession
+	}
+	found.Session = r.Session
+	found.Session.Channels = slices.Clone(r.Channels)
+	found.User = s.users[r.UserID].User
+	found.Role = s.roles[membership{r.OrganizationID, r.UserID}]
+	found.Verifier = r.Verifier
+	return found, nil
 }
 
 func (s *state) bySelector(selector string) (row, bool) {

@@ -33,6 +33,7 @@ func findClauses() []clause {
 		}},
 		{"R18 find reads the role as it is now", findReadsRole},
 		{"R18 find reads the user as it is now", findReadsUser},
+		{"find by id is find", findByID},
 		{"find does not judge times", func(t *testing.T, w *world) {
 			r := w.create(t, w.user(t), func(r *session.Record) {
 				r.IdleEndsAt, r.EndsAt = w.now.Add(-2*time.Hour), w.now.Add(-time.Hour)
@@ -74,4 +75,30 @@ func findReadsUser(t *testing.T, w *world) {
 	got := w.find(t, r).User
 	got.CreatedAt, got.UpdatedAt = u.CreatedAt, u.UpdatedAt
 	assert.Equal(t, got, u.User)
+}
+
+func findByID(t *testing.T, w *world) {
+	byID := func(id string) (session.Found, error) { return w.Store.FindSessionByID(t.Context(), id) }
+	u := w.describe()
+	assert.NoError(t, w.PutUser(t.Context(), u))
+	organization := newID()
+	assert.NoError(t, w.PutRole(t.Context(), organization, u.ID, "admin"))
+	r := w.create(t, u.ID, func(r *session.Record) { r.OrganizationID = organization })
+	other := w.create(t, u.ID, nil)
+	found, err := byID(r.ID)
+	assert.NoError(t, err)
+	assert.Equal(t, found, w.find(t, r))
+	for _, id := range []string{"", newID(), r.Selector} {
+		_, err = byID(id)
+		assert.ErrorIs(t, err, session.ErrNoSession)
+	}
+	w.end(t, session.Ending{UserID: u.ID, ID: r.ID})
+	_, err = byID(r.ID)
+	assert.ErrorIs(t, err, session.ErrNoSession)
+	_, err = byID(other.ID)
+	assert.NoError(t, err)
+	u.SecurityVersion++
+	assert.NoError(t, w.PutUser(t.Context(), u))
+	_, err = byID(other.ID)
+	assert.ErrorIs(t, err, session.ErrNoSession)
 }

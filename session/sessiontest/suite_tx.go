@@ -130,6 +130,7 @@ func outage(t *testing.T, w *world) {
 	calls := map[string]func(ctx context.Context) error{
 		"create":           func(ctx context.Context) error { return w.Store.CreateSession(ctx, fresh) },
 		"find":             func(ctx context.Context) error { _, err := w.Store.FindSession(ctx, r.Selector); return err },
+		"find by id":       func(ctx context.Context) error { _, err := w.Store.FindSessionByID(ctx, r.ID); return err },
 		"touch":            func(ctx context.Context) error { return w.Store.TouchSession(ctx, touchAt(r, w.now, time.Hour)) },
 		"list":             func(ctx context.Context) error { _, err := w.Store.ListSessions(ctx, user, w.now, 9); return err },
 		"set organization": func(ctx context.Context) error { return w.Store.SetOrganization(ctx, user, r.ID, "") },

@@ -13,6 +13,7 @@ import (
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/ratelimit"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/tenancy"
 )
@@ -50,6 +51,12 @@ type Config struct {
 	// ProxyHops is how many proxies of the host stand before it and append to
 	// X-Forwarded-For. Defaults to none: forwarded addresses are ignored.
 	ProxyHops int
+	// RateLimits replaces what one client may ask of a class of routes, such as
+	// RateLimitSignIn: an address, or for IPv6 a /64, while a /56 may ask four times
+	// and a /48 sixteen times as much. An empty rule turns a class off. The limits are
+	// kept in the memory of the process and hold for each process by itself. Classes
+	// that are not named keep those of DefaultRateLimits.
+	RateLimits map[string]ratelimit.Rule
 	// Superuser is the address whose first proof makes its owner a superuser.
 	// Defaults to nobody.
 	Superuser string

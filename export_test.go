@@ -1,5 +1,7 @@
 package tenon
 
+import "github.com/tenon-go/tenon/internal/route"
+
 // FirstFactors returns the paths that the table marks as first factors.
 func (a *App) FirstFactors() map[string]bool {
 	marked := map[string]bool{}
@@ -9,4 +11,15 @@ func (a *App) FirstFactors() map[string]bool {
 		}
 	}
 	return marked
+}
+
+// LimitClasses returns the class of limits of each public route.
+func (a *App) LimitClasses() map[string]string {
+	classes := map[string]string{}
+	for _, r := range a.routes() {
+		if r.Access == route.Public {
+			classes[r.Pattern()] = r.LimitClass()
+		}
+	}
+	return classes
 }

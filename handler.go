@@ -52,6 +52,7 @@ func (a *App) wireHandler() error {
 			route.Superuser: session.CheckSuperuser,
 		},
 		CheckFresh: session.CheckFresh,
+		Limits:     a.limits,
 		Nonce:      page.NewNonces(cookies).Check,
 		Logger:     a.cfg.Logger,
 	})

@@ -22,6 +22,7 @@ import (
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/mail/mailtest"
 	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/ratelimit"
 )
 
 const (
@@ -64,13 +65,26 @@ func each(t *testing.T, fn func(t *testing.T, w *world), change ...func(*tenon.C
 	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) { fn(t, newWorld(t, db, change...)) })
 }
 
+// noRateLimits turns every class off: all tests come from one address, at one
+// moment.
+func noRateLimits() map[string]ratelimit.Rule {
+	off := tenon.DefaultRateLimits()
+	for class := range off {
+		off[class] = nil
+	}
+	return off
+}
+
+// defaultRateLimits turns them on again.
+func defaultRateLimits(cfg *tenon.Config) { cfg.RateLimits = nil }
+
 func newWorld(t *testing.T, db *bundb.DB, change ...func(*tenon.Config)) *world {
 	t.Helper()
 	w := &world{db: db, mailbox: new(mailtest.Mailbox), logs: new(logs)}
 	w.cfg = tenon.Config{
 		DB: db, KMS: cryptotest.NewKMS("test:"), Mailer: w.mailbox, BaseURL: base, ProductName: "Test",
-		Passwords: passwordtest.New(t),
-		Logger:    slog.New(principal.NewLogHandler(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
+		Passwords: passwordtest.New(t), RateLimits: noRateLimits(),
+		Logger: slog.New(principal.NewLogHandler(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 	}
 	for _, f := range change {
 		f(&w.cfg)

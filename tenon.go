@@ -48,6 +48,7 @@ type App struct {
 	pages       *page.Layout
 	origins     *http.CrossOriginProtection
 	openAPI     http.HandlerFunc
+	limits      map[string]func(http.ResponseWriter, *http.Request) error
 	handler     http.Handler
 }
 
@@ -60,7 +61,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
 	for _, wire := range []func() error{
-		a.wireCrypto, a.wireToken, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth, a.wireHandler,
+		a.wireCrypto, a.wireToken, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth, a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {
 			return nil, fmt.Errorf("tenon: %w", err)

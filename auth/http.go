@@ -73,17 +73,17 @@ const maxSignUpBody = 256 << 10
 func (h *Handler) Routes() route.Table {
 	return route.Table{
 		{
-			Method: http.MethodPost, Path: "/sign-up/email", Access: route.Public, MaxBody: maxSignUpBody,
+			Method: http.MethodPost, Path: "/sign-up/email", Access: route.Public, MaxBody: maxSignUpBody, Limit: route.LimitSignUp,
 			Summary: "Sign up with an address and a password; a mailed link proves the address",
 			Request: signUpRequest{}, Response: signUpResponse{}, Handler: h.SignUp,
 		},
 		{
-			Method: http.MethodPost, Path: "/sign-in/email", Access: route.Public, FirstFactor: true,
+			Method: http.MethodPost, Path: "/sign-in/email", Access: route.Public, FirstFactor: true, Limit: route.LimitSignIn,
 			Summary: "Sign in with an address and a password",
 			Request: signInRequest{}, Response: signInResponse{}, Handler: h.SignIn,
 		},
 		{
-			Method: http.MethodPost, Path: "/send-verification-email", Access: route.Public,
+			Method: http.MethodPost, Path: "/send-verification-email", Access: route.Public, Limit: route.LimitMail,
 			Summary: "Mail the link that proves an address again",
 			Request: resendRequest{}, Response: statusResponse{}, Handler: h.ResendVerification,
 		},
@@ -93,7 +93,7 @@ func (h *Handler) Routes() route.Table {
 			Request: verifyQuery{}, Handler: h.VerifyEmailPage,
 		},
 		{
-			Method: http.MethodPost, Path: "/verify-email", Access: route.Public, Guard: route.JSON | route.Form,
+			Method: http.MethodPost, Path: "/verify-email", Access: route.Public, Guard: route.JSON | route.Form, Limit: route.LimitVerify,
 			Summary: "Prove an address with the secret of a mailed link",
 			Request: verifyRequest{}, Query: verifyQuery{}, Response: verifyResponse{}, Handler: h.VerifyEmail,
 		},

@@ -13,8 +13,8 @@
 //
 // A request passes, in this order: recovery from panics, CORS, the match of its
 // path and method (404 and 405 as problems), the cross-origin check on unsafe
-// methods (R16), Config.Wrap, the route's [Access], its [Guard] (R23) and at last
-// its handler. Paths are matched byte by byte as they were sent: "//sign-in",
+// methods (R16), Config.Wrap, the route's limits, its [Access], its [Guard] (R23)
+// and at last its handler. Paths are matched byte by byte as they were sent: "//sign-in",
 // "/sign-in/", "/sign%2Din" and "/a/../sign-in" are nobody's, so that what hangs
 // on a route, such as a limit, cannot be walked around. GET routes answer HEAD.
 //

@@ -31,6 +31,7 @@ const (
 // guard stands between the match and the handler.
 type guard struct {
 	route   *Route
+	limit   func(http.ResponseWriter, *http.Request) error // nil for none
 	check   func(*http.Request) error
 	nonce   func(*http.Request) error
 	origins *origins
@@ -39,7 +40,10 @@ type guard struct {
 // ServeHTTP lets the request through or answers with the reason why not.
 func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	m := matched{route: g.route}
-	err := g.check(r)
+	err := g.charge(w, r)
+	if err == nil {
+		err = g.check(r)
+	}
 	if err == nil {
 		err = g.admit(w, r, &m)
 	}
@@ -49,6 +53,14 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx := context.WithValue(r.Context(), matchedKey{}, m)
 	g.route.Handler(w, r.WithContext(ctx))
+}
+
+// charge asks the route's limits.
+func (g *guard) charge(w http.ResponseWriter, r *http.Request) error {
+	if g.limit == nil {
+		return nil
+	}
+	return g.limit(w, r)
 }
 
 // admit bounds the body and checks its form. A body of unknown length without a

@@ -42,6 +42,11 @@ type Config struct {
 	// CheckFresh judges whether the caller's last proof is fresh: that of package
 	// session. Required where the table has routes with Fresh.
 	CheckFresh func(r *http.Request, window time.Duration) error
+	// Limits holds the limits by class: a function charges a request, writes the
+	// header fields that say what is left, and returns why the request must wait. It
+	// is asked before the route's access and guard. nil admits everything; a class
+	// that routes name must be there. Defaults to no limits at all.
+	Limits map[string]func(http.ResponseWriter, *http.Request) error
 	// Nonce checks the page nonce of a parsed form. Required where the table has
 	// forms.
 	Nonce func(*http.Request) error
@@ -109,7 +114,7 @@ func (t Table) Handler(cfg Config) (http.Handler, error) {
 }
 
 func newEndpoint(r Route, cfg Config, origins *origins) *endpoint {
-	g := &guard{route: &r, check: cfg.admission(r), nonce: cfg.Nonce, origins: origins}
+	g := &guard{route: &r, limit: cfg.Limits[r.LimitClass()], check: cfg.admission(r), nonce: cfg.Nonce, origins: origins}
 	var served http.Handler = g
 	if cfg.Wrap != nil {
 		served = cfg.Wrap(r, g)

@@ -62,6 +62,18 @@ const (
 	FirstCustom Access = 100
 )
 
+// The classes of limits. [Config.Limits] says what they mean.
+const (
+	LimitSignIn  = "sign-in" // guesses at passwords and the like
+	LimitSignUp  = "sign-up" // hashes and mails for whoever comes
+	LimitMail    = "mail"    // asks for a mail: reset, magic link, code, another link
+	LimitVerify  = "verify"  // consumes the secret of a mailed link
+	LimitCode    = "code"    // guesses at short codes
+	LimitRefresh = "refresh" // renews a session
+	LimitAccount = "account" // proves or changes what protects the own account
+	LimitPublic  = "public"  // whatever else strangers may send
+)
+
 // Route is one method on one path.
 type Route struct {
 	// Method is GET, POST, PUT, PATCH or DELETE, or HEAD where it differs from GET.
@@ -77,6 +89,10 @@ type Route struct {
 	// factor where one is enrolled (R12). 403 SESSION_NOT_FRESH without it. Defaults
 	// to no such demand.
 	Fresh time.Duration
+	// Limit is the class of limits that protects the route. It hangs on the route
+	// that was matched, so no spelling of the path escapes it. Defaults to none, and
+	// to LimitPublic for a public route that may change something.
+	Limit string
 	// FirstFactor marks a route that can obtain a session's pass (R2).
 	FirstFactor bool
 	// Summary is one line for the OpenAPI document. Required.
@@ -123,6 +139,14 @@ func (r Route) Wildcards() []string {
 // method.
 func (r Route) unsafe() bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
 
+// LimitClass returns Limit or its default.
+func (r Route) LimitClass() string {
+	if r.Limit == "" && r.Access == Public && r.unsafe() && !r.Guard.has(Signed) {
+		return LimitPublic
+	}
+	return r.Limit
+}
+
 func (r Route) maxBody() int64 {
 	if r.MaxBody == 0 && r.Guard != Upload {
 		return DefaultMaxBody
@@ -166,6 +190,11 @@ func (r Route) validate(cfg Config) error {
 		fail("a public route has no caller whose proof is fresh")
 	case r.Fresh > 0 && cfg.CheckFresh == nil:
 		fail("Fresh needs Config.CheckFresh")
+	}
+	if class := r.LimitClass(); class != "" && cfg.Limits != nil {
+		if _, ok := cfg.Limits[class]; !ok {
+			fail("the limits %q do not exist", class)
+		}
 	}
 	if r.Guard.has(Form) && (cfg.BaseURL == "" || cfg.Nonce == nil) {
 		fail("a form needs Config.BaseURL and Config.Nonce")

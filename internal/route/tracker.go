@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"runtime/debug"
+
+	"github.com/tenon-go/tenon/ratelimit"
 )
 
 // tracker notes whether the answer has begun. http.ResponseController reaches
@@ -17,8 +19,12 @@ type tracker struct {
 // Unwrap returns the writer behind.
 func (t *tracker) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
-// WriteHeader passes code on. Informational answers begin nothing.
+// WriteHeader passes code on. Informational answers begin nothing. A 404 is the
+// same for everybody and says nothing of what was spent (R7).
 func (t *tracker) WriteHeader(code int) {
+	if code == http.StatusNotFound {
+		ratelimit.DropHeaders(t.Header())
+	}
 	t.started = t.started || code >= http.StatusOK
 	t.ResponseWriter.WriteHeader(code)
 }

@@ -1,0 +1,154 @@
+package tenon
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tenon-go/tenon/internal/client"
+	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/ratelimit"
+)
+
+// The classes of routes that Config.RateLimits names.
+const (
+	RateLimitSignIn  = route.LimitSignIn  // guesses at passwords and the like
+	RateLimitSignUp  = route.LimitSignUp  // sign-ups
+	RateLimitMail    = route.LimitMail    // asks for a mail: reset, magic link, code, another link
+	RateLimitVerify  = route.LimitVerify  // secrets of mailed links
+	RateLimitCode    = route.LimitCode    // guesses at short codes
+	RateLimitRefresh = route.LimitRefresh // renewals of sessions
+	RateLimitAccount = route.LimitAccount // proofs and changes of what protects the own account
+	RateLimitPublic  = route.LimitPublic  // whatever else strangers may send
+)
+
+// DefaultRateLimits returns what one client may ask of each class. They are far
+// above what people behind one address do, a company's or a school's, and far below
+// what it takes to try one password on many accounts; what protects a single
+// account are the counters of package auth.
+func DefaultRateLimits() map[string]ratelimit.Rule {
+	perMinuteAndHour := func(minute, hour int) ratelimit.Rule {
+		return ratelimit.Rule{{Quota: minute, Window: time.Minute}, {Quota: hour, Window: time.Hour}}
+	}
+	return map[string]ratelimit.Rule{
+		RateLimitSignIn:  perMinuteAndHour(100, 1000),
+		RateLimitSignUp:  perMinuteAndHour(60, 300),
+		RateLimitMail:    perMinuteAndHour(60, 300),
+		RateLimitVerify:  perMinuteAndHour(120, 1200),
+		RateLimitCode:    perMinuteAndHour(60, 300),
+		RateLimitRefresh: perMinuteAndHour(600, 12000),
+		RateLimitAccount: perMinuteAndHour(100, 1000),
+		RateLimitPublic:  perMinuteAndHour(600, 12000),
+	}
+}
+
+// ErrTooManyRequests means that a client, or its network, asked too often. It says
+// when the next request is welcome.
+var ErrTooManyRequests = problem.New(problem.RateLimited, "TOO_MANY_REQUESTS",
+	"There were too many requests from your network. Wait a moment and try again.")
+
+// network is what is limited: the zero value stands for all clients whose address
+// is not known.
+type network struct {
+	address [16]byte
+	bits    uint8
+}
+
+// tier is a size of networks. One customer of a provider holds a /64 whole, often
+// a /56, and a site a /48: the wider, the more clients may be in it, and the more
+// of the narrower ones one attacker can have.
+type tier struct {
+	prefix func(client.Info) netip.Prefix
+	factor int
+}
+
+func tiers() []tier {
+	return []tier{{client.Info.Prefix64, 1}, {client.Info.Prefix56, 4}, {client.Info.Prefix48, 16}}
+}
+
+// rateLimits limits the requests of all classes in one table of clients.
+type rateLimits struct {
+	limiter *ratelimit.Limiter[network]
+	tiers   []tier
+}
+
+// wireRateLimits makes the limits that the routes name.
+func (a *App) wireRateLimits() error {
+	classes := DefaultRateLimits()
+	for class, rule := range a.cfg.RateLimits {
+		if _, ok := classes[class]; !ok {
+			return fmt.Errorf("config: RateLimits: there is no class %q", class)
+		}
+		classes[class] = rule
+	}
+	limits := &rateLimits{tiers: tiers()}
+	a.limits = map[string]func(http.ResponseWriter, *http.Request) error{}
+	var rules []ratelimit.Rule
+	for _, class := range slices.Sorted(maps.Keys(classes)) {
+		rule := classes[class]
+		if len(rule) == 0 {
+			a.limits[class] = nil
+			continue
+		}
+		a.limits[class] = limits.guard(class, rule, len(rules))
+		for _, t := range limits.tiers {
+			rules = append(rules, scale(rule, t.factor))
+		}
+	}
+	if len(rules) == 0 {
+		return nil
+	}
+	var err error
+	if limits.limiter, err = ratelimit.New[network](ratelimit.Config{Rules: rules, Now: a.DB.Now}); err != nil {
+		return fmt.Errorf("config: RateLimits: %w", err)
+	}
+	return nil
+}
+
+func scale(rule ratelimit.Rule, factor int) ratelimit.Rule {
+	scaled := slices.Clone(rule)
+	for i := range scaled {
+		// A quota that overflows becomes negative or zero, which New refuses.
+		scaled[i].Quota *= factor
+	}
+	return scaled
+}
+
+// guard returns what charges a request of a class, whose rules for each tier begin
+// at first.
+func (l *rateLimits) guard(class string, rule ratelimit.Rule, first int) func(http.ResponseWriter, *http.Request) error {
+	policy := rule.Policy(class)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		// Outside the middleware nobody is known: they share the zero network.
+		info, _ := client.FromContext(r.Context())
+		result := l.limiter.AllowAll(l.charges(info, first)...)
+		w.Header().Set(ratelimit.HeaderPolicy, policy)
+		w.Header().Set(ratelimit.HeaderLimit, rule.State(class, result))
+		if !result.Allowed {
+			return ErrTooManyRequests.WithRetryAfter(result.RetryAfter)
+		}
+		return nil
+	}
+}
+
+// charges lists the networks that a client is in. An IPv4 address is its own, at
+// every size.
+func (l *rateLimits) charges(info client.Info, first int) []ratelimit.Charge[network] {
+	charges := make([]ratelimit.Charge[network], 0, 3)
+	for i, t := range l.tiers {
+		if i > 0 && !info.IP.Is6() {
+			break
+		}
+		prefix := t.prefix(info)
+		n := network{bits: uint8(max(0, prefix.Bits()))}
+		if prefix.IsValid() {
+			n.address = prefix.Addr().As16()
+		}
+		charges = append(charges, ratelimit.Charge[network]{Rule: first + i, Key: n})
+	}
+	return charges
+}

@@ -1,0 +1,12 @@
+package family
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
+
+// Checksum returns the last six digits of a text that begins with body.
+func Checksum(body string) string {
+	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(body)))
+	return string(appendNumber(nil, sum, checksumDigits))
+}

@@ -16,6 +16,20 @@ var (
 	// 7.5.1, 7.5.3).
 	ErrNotFresh = problem.New(problem.PermissionDenied, "SESSION_NOT_FRESH",
 		"Confirm that it is you: prove your password, or your second factor if you have one, at step-up and try again.")
+	// ErrNoRefresh is the one answer to a refresh token that buys nothing, for the
+	// same reasons as ErrNoSession, or because it was used before.
+	ErrNoRefresh = problem.New(problem.Unauthenticated, "INVALID_REFRESH_TOKEN", "Sign in to continue.")
+	// ErrRefreshRepeated means that a refresh token was exchanged a moment ago and
+	// its successor handed out often enough (rule R14). Nothing ended: the client
+	// has the successor somewhere, and must not come back with the old token.
+	ErrRefreshRepeated = problem.New(problem.RateLimited, "REFRESH_TOKEN_REPEATED",
+		"The refresh token was exchanged a moment ago. Use the one that came of it.")
+	// ErrBearerUnavailable means that there are no bearer sessions here.
+	ErrBearerUnavailable = problem.New(problem.PermissionDenied, "BEARER_MODE_NOT_AVAILABLE",
+		"This installation gives out no bearer tokens. Use cookies.")
+	// ErrInTransaction means that a call whose trace must not be rolled back was
+	// made inside a transaction (rules R8, R14).
+	ErrInTransaction = problem.New(problem.Internal, "IN_TRANSACTION", "This call must not run inside a transaction.")
 	// ErrNoPass means that a session was asked for without a pass of the door,
 	// or with one that vouches for nothing (rule R2).
 	ErrNoPass = problem.New(problem.Internal, "NO_PASS", "A session needs a pass.")

@@ -12,11 +12,21 @@ type SessionStarted struct{ Session Session }
 // SessionRevoked says that a session was ended before its time.
 type SessionRevoked struct{ UserID, SessionID string }
 
+// RefreshReused says that a refresh token came back after its time, so that its
+// session was ended: it was stolen, or a client keeps its tokens badly. A
+// SessionRevoked of the same session came before.
+type RefreshReused struct {
+	UserID, SessionID string
+	// Generation is how many tokens of the session there had been.
+	Generation int64
+}
+
 // Hooks are told what happened, inside the transaction in which it happens: an
 // error undoes it. A nil func is skipped. They may be called concurrently.
 type Hooks struct {
 	SessionStarted func(ctx context.Context, e SessionStarted) error
 	SessionRevoked func(ctx context.Context, e SessionRevoked) error
+	RefreshReused  func(ctx context.Context, e RefreshReused) error
 }
 
 // JoinHooks returns Hooks that call those of all in order and stop at the first
@@ -26,6 +36,7 @@ func JoinHooks(all ...Hooks) Hooks {
 	for _, h := range all {
 		joined.SessionStarted = hook.Chain(joined.SessionStarted, h.SessionStarted)
 		joined.SessionRevoked = hook.Chain(joined.SessionRevoked, h.SessionRevoked)
+		joined.RefreshReused = hook.Chain(joined.RefreshReused, h.RefreshReused)
 	}
 	return joined
 }

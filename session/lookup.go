@@ -127,7 +127,11 @@ func (s *Service) touch(ctx context.Context, session *Session, now time.Time) {
 	if now.Sub(session.LastSeenAt) < TouchEvery {
 		return
 	}
-	idleEnds := now.Add(s.cfg.Idle)
+	idle := s.cfg.Idle
+	if session.Bearer {
+		idle = s.cfg.BearerIdle
+	}
+	idleEnds := now.Add(idle)
 	if idleEnds.After(session.EndsAt) {
 		idleEnds = session.EndsAt
 	}

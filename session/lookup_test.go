@@ -201,7 +201,7 @@ func TestR15_AnAccessTokensSessionIsReadFromItsRow(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	facts := w.facts("u1")
-	facts.OrganizationID = "o1"
+	facts.OrganizationID, facts.Bearer = "o1", true
 	grant := w.start(facts)
 	find := func(id string, epoch int64) (*session.Identity, error) {
 		return w.svc.LookupSession(t.Context(), id, epoch)
@@ -219,8 +219,8 @@ func TestR15_AnAccessTokensSessionIsReadFromItsRow(t *testing.T) {
 	refused(grant.Session.ID, 0)
 	refused(grant.Session.ID, 2)
 	refused("", 1)
-	refused(grant.Token.Reveal(), 1)
-	refused(w.start(w.facts("u1")).Session.ID[:35]+"x", 1)
+	refused(grant.Pair.Refresh.Reveal(), 1)
+	refused(w.start(w.facts("u1")).Session.ID, 1)
 
 	w.fake.SetDown(true)
 	_, err := find(grant.Session.ID, 1)
@@ -232,8 +232,8 @@ func TestR15_AnAccessTokensSessionIsReadFromItsRow(t *testing.T) {
 	w.user("u1", nil)
 	assert.NoError(t, w.svc.Revoke(t.Context(), "u1", grant.Session.ID))
 	refused(grant.Session.ID, 1)
-	idle := w.start(w.facts("u1"))
-	w.clock.advance(7 * 24 * time.Hour)
+	idle := w.start(facts)
+	w.clock.advance(30 * 24 * time.Hour)
 	refused(idle.Session.ID, 1)
 }
 

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/token"
 )
 
 // outcome is what one request's lookup came to. It is in ctx even where there is
@@ -148,8 +150,8 @@ func (s *Service) checkFresh(ctx context.Context, p *principal.Principal, window
 	return nil
 }
 
-// Middleware looks up the session of the request's cookie and puts its principal
-// into the request's context. A request without a valid session goes on without
+// Middleware looks up the session of the request's cookie, or the bearer session
+// of its Authorization header, and puts the principal into the request's context. A request without a valid session goes on without
 // a principal, and so does one during an outage, which [Handler.RequireUser] and
 // [CheckUser] then report as such.
 //
@@ -166,13 +168,33 @@ func (h *Handler) Middleware(next http.Handler) http.Handler {
 	})
 }
 
+// maxAuthorization bounds the header that holds an access token, in bytes.
+const maxAuthorization = 8<<10 + len("Bearer ")
+
 // identify returns the request's ctx with what its credentials open.
 func (h *Handler) identify(r *http.Request) context.Context {
 	ctx := &requestContext{Context: r.Context(), outcome: outcome{service: h.svc}}
 	if raw := h.token(r); raw != "" {
 		ctx.settle(h.finder.Lookup(ctx.Context, raw))
+	} else if raw := bearerToken(r); raw != "" {
+		ctx.settle(h.svc.lookupAccess(ctx.Context, h.finder, raw))
 	}
 	return ctx
+}
+
+// bearerToken returns the access token of the request's one Authorization header
+// (RFC 6750 §2.1), "" where there is none that can be one: an API key is a token
+// of another kind, and a request with two credentials has none.
+func bearerToken(r *http.Request) string {
+	values := r.Header["Authorization"]
+	if len(values) != 1 || len(values[0]) > maxAuthorization || len(r.Header["X-Api-Key"]) > 0 {
+		return ""
+	}
+	scheme, raw, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") || strings.HasPrefix(raw, token.Brand+"_") {
+		return ""
+	}
+	return raw
 }
 
 // RequireUser lets requests of signed-in users through to next. Others get 401,

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -31,6 +32,9 @@ type Session struct {
 	ProvenAt time.Time
 	// BrowserOnly sessions have a cookie that ends with the browser.
 	BrowserOnly bool
+	// Bearer sessions have a pair of tokens instead of a cookie. Which of the two
+	// it is was fixed at the first factor and never changes (rule R16).
+	Bearer bool
 	// IP and UserAgent are the client's at sign-in. IP may be the zero Addr.
 	IP        netip.Addr
 	UserAgent string
@@ -73,11 +77,12 @@ type Identity struct {
 	principal *principal.Principal
 }
 
-// Grant is a started session and its token, which exists here and in the
-// client's hands only.
+// Grant is a started session and its secrets, which exist here and in the
+// client's hands only: the token of its cookie, or the pair of a bearer session.
 type Grant struct {
 	Session Session
 	Token   token.Secret
+	Pair    Pair
 }
 
 // Users is what sessions need of the users, wherever they are kept.
@@ -123,6 +128,19 @@ type Config struct {
 	// browser, because browsers that restore their windows never end. Defaults
 	// to 24 hours, or to Absolute where that is shorter.
 	BrowserOnly time.Duration
+	// AccessTokens makes and reads the access tokens of bearer sessions. Defaults
+	// to nil: there are none. With it, Peppers must name keys by 16 hexadecimal
+	// digits in lower case, as crypto.Keyring does.
+	AccessTokens AccessTokens
+	// AccessLife is how long an access token works, 1 minute to 1 hour. Defaults to
+	// 10 minutes.
+	AccessLife time.Duration
+	// BearerIdle is how long a bearer session lives without being used. Defaults
+	// to 30 days, or to BearerAbsolute where that is shorter.
+	BearerIdle time.Duration
+	// BearerAbsolute is how long a bearer session lives at most, up to 400 days.
+	// Defaults to 90 days.
+	BearerAbsolute time.Duration
 	// Users raises security versions when a user signs out everywhere and holds
 	// users of trusted starts. Defaults to nil: sessions are ended, and what is
 	// in flight lives.
@@ -149,8 +167,15 @@ const (
 	defaultIdle        = 7 * 24 * time.Hour
 	defaultAbsolute    = 30 * 24 * time.Hour
 	defaultBrowserOnly = 24 * time.Hour
-	minLifetime        = 2 * time.Minute
-	maxLifetime        = 400 * 24 * time.Hour
+
+	defaultAccessLife     = 10 * time.Minute
+	minAccessLife         = time.Minute
+	maxAccessLife         = time.Hour
+	defaultBearerIdle     = 30 * 24 * time.Hour
+	defaultBearerAbsolute = 90 * 24 * time.Hour
+
+	minLifetime = 2 * time.Minute
+	maxLifetime = 400 * 24 * time.Hour
 )
 
 func (c *Config) setDefaults(store Store) {
@@ -163,6 +188,9 @@ func (c *Config) setDefaults(store Store) {
 	if c.BrowserOnly == 0 {
 		c.BrowserOnly = min(defaultBrowserOnly, c.Absolute)
 	}
+	c.AccessLife = cmp.Or(c.AccessLife, defaultAccessLife)
+	c.BearerAbsolute = cmp.Or(c.BearerAbsolute, defaultBearerAbsolute)
+	c.BearerIdle = cmp.Or(c.BearerIdle, min(defaultBearerIdle, c.BearerAbsolute))
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -184,6 +212,12 @@ func (c *Config) validate() error {
 		return fmt.Errorf("session: Config.Idle must be between %v and Absolute", minLifetime)
 	case c.BrowserOnly < minLifetime || c.BrowserOnly > c.Absolute:
 		return fmt.Errorf("session: Config.BrowserOnly must be between %v and Absolute", minLifetime)
+	case c.AccessLife < minAccessLife || c.AccessLife > maxAccessLife:
+		return fmt.Errorf("session: Config.AccessLife must be between %v and %v", minAccessLife, maxAccessLife)
+	case c.BearerAbsolute < minLifetime || c.BearerAbsolute > maxLifetime:
+		return fmt.Errorf("session: Config.BearerAbsolute must be between %v and %v", minLifetime, maxLifetime)
+	case c.BearerIdle < minLifetime || c.BearerIdle > c.BearerAbsolute:
+		return fmt.Errorf("session: Config.BearerIdle must be between %v and BearerAbsolute", minLifetime)
 	}
 	return nil
 }

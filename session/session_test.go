@@ -40,8 +40,8 @@ func (c *clock) advance(d time.Duration) {
 type peppers struct{ down atomic.Bool }
 
 func (p *peppers) ActiveSubkey(ctx context.Context, purpose, label string) (string, []byte, error) {
-	key, err := p.Subkey(ctx, purpose, label, "k1")
-	return "k1", key, err
+	key, err := p.Subkey(ctx, purpose, label, "00000000000000a1")
+	return "00000000000000a1", key, err
 }
 
 func (p *peppers) Subkey(_ context.Context, purpose, label, kid string) ([]byte, error) {
@@ -73,13 +73,14 @@ func (c *counted) TouchSession(ctx context.Context, t session.Touch) error {
 
 // world is a service on a Fake with one user, u1, under version 1.
 type world struct {
-	t     *testing.T
-	clock *clock
-	fake  *sessiontest.Fake
-	store *counted
-	keys  *peppers
-	svc   *session.Service
-	log   *strings.Builder
+	t      *testing.T
+	clock  *clock
+	fake   *sessiontest.Fake
+	store  *counted
+	keys   *peppers
+	svc    *session.Service
+	access *sessiontest.AccessTokens
+	log    *strings.Builder
 }
 
 func newWorld(t *testing.T, change func(*session.Config)) *world {
@@ -90,7 +91,8 @@ func newWorld(t *testing.T, change func(*session.Config)) *world {
 	}
 	w.fake = sessiontest.NewFake(w.clock.Now)
 	w.store = &counted{Store: w.fake}
-	cfg := session.Config{Peppers: w.keys, Logger: slog.New(slog.NewTextHandler(w.log, nil))}
+	w.access = sessiontest.NewAccessTokens(w.clock.Now)
+	cfg := session.Config{Peppers: w.keys, AccessTokens: w.access, Logger: slog.New(slog.NewTextHandler(w.log, nil))}
 	if change != nil {
 		change(&cfg)
 	}

@@ -25,11 +25,13 @@ const maxUserAgent = 512
 // transaction, and returns its token. Only package auth can make a pass, so
 // this is the only way to a session (rule R2).
 //
-// Each call makes a fresh token of 190 random bits (ASVS 7.2.3, 7.2.4). The
+// Each call makes a fresh token of 190 random bits, or a pair for a bearer
+// session, whose refresh token has 256 (ASVS 7.2.3, 7.2.4). The
 // door's transaction began by updating the user's row, which holds the user
 // against a concurrent deletion, ban or reset (rules R1, R3).
 //
-// It returns ErrNoPass for a pass that vouches for nothing and ErrNoTransaction
+// It returns ErrBearerUnavailable for a bearer session where there are none,
+// ErrNoPass for a pass that vouches for nothing and ErrNoTransaction
 // outside a transaction.
 func (s *Service) Start(ctx context.Context, pass door.Pass) (Grant, error) {
 	facts, ok := pass.Facts()
@@ -51,7 +53,7 @@ func (s *Service) start(ctx context.Context, facts door.Facts) (Grant, error) {
 	if facts.OrganizationID, err = s.startingOrganization(ctx, facts); err != nil {
 		return Grant{}, fmt.Errorf("session: start: %w", err)
 	}
-	record, secret, err := s.newRecord(ctx, facts)
+	grant, record, err := s.newRecord(ctx, facts)
 	if err != nil {
 		return Grant{}, fmt.Errorf("session: start: %w", err)
 	}
@@ -61,31 +63,41 @@ func (s *Service) start(ctx context.Context, facts door.Facts) (Grant, error) {
 	if err := hook.Call(ctx, s.cfg.Hooks.SessionStarted, SessionStarted{Session: record.Session}); err != nil {
 		return Grant{}, fmt.Errorf("session: start: hook: %w", err)
 	}
-	return Grant{Session: record.Session, Token: secret}, nil
+	return grant, nil
 }
 
-func (s *Service) newRecord(ctx context.Context, facts door.Facts) (Record, token.Secret, error) {
+// newRecord describes the session and makes its secrets, which only the grant
+// has.
+func (s *Service) newRecord(ctx context.Context, facts door.Facts) (Grant, Record, error) {
 	id, err := uuid.NewV7FromReader(s.cfg.Rand)
 	if err != nil {
-		return Record{}, token.Secret{}, fmt.Errorf("id: %w", err)
+		return Grant{}, Record{}, fmt.Errorf("id: %w", err)
+	}
+	session := s.describe(id.String(), facts)
+	if session.Bearer {
+		record, pair, err := s.newFamily(ctx, session)
+		return Grant{Session: session, Pair: pair}, record, err
 	}
 	tok, err := token.Generate(s.cfg.Rand, Kind)
 	if err != nil {
-		return Record{}, token.Secret{}, err
+		return Grant{}, Record{}, err
 	}
-	verifier, err := s.hasher.Hash(ctx, tok, binding(id.String()))
+	verifier, err := s.hasher.Hash(ctx, tok, binding(session.ID))
 	if err != nil {
-		return Record{}, token.Secret{}, err
+		return Grant{}, Record{}, err
 	}
-	session := s.describe(id.String(), facts)
-	return Record{Session: session, Selector: tok.Selector(), Verifier: verifier}, tok.Secret(), nil
+	record := Record{Session: session, Selector: tok.Selector(), Verifier: verifier}
+	return Grant{Session: session, Token: tok.Secret()}, record, nil
 }
 
 func (s *Service) describe(id string, facts door.Facts) Session {
 	now := s.now()
-	life := s.cfg.Absolute
+	idle, life := s.cfg.Idle, s.cfg.Absolute
+	if facts.Bearer {
+		idle, life = s.cfg.BearerIdle, s.cfg.BearerAbsolute
+	}
 	if facts.BrowserOnly {
-		life = s.cfg.BrowserOnly
+		life = min(life, s.cfg.BrowserOnly)
 	}
 	return Session{
 		ID:              id,
@@ -95,11 +107,12 @@ func (s *Service) describe(id string, facts door.Facts) Session {
 		Channels:        facts.Channels,
 		ProvenAt:        facts.ProvenAt.UTC().Truncate(time.Microsecond),
 		BrowserOnly:     facts.BrowserOnly,
+		Bearer:          facts.Bearer,
 		IP:              facts.IP.Unmap().WithZone(""),
 		UserAgent:       clean(facts.UserAgent),
 		CreatedAt:       now,
 		LastSeenAt:      now,
-		IdleEndsAt:      now.Add(min(s.cfg.Idle, life)),
+		IdleEndsAt:      now.Add(min(idle, life)),
 		EndsAt:          now.Add(life),
 	}
 }

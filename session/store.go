@@ -12,8 +12,12 @@ type Record struct {
 	Session
 	// Selector is the unique, public part of the token.
 	Selector string
-	// Verifier recognises the rest.
+	// Verifier recognises the rest. That of a bearer session is its newest refresh
+	// token's.
 	Verifier token.Verifier
+	// Generation counts the refresh tokens of a bearer session, from 1. It is 0 for
+	// the others, and tells the two apart: Session.Bearer is no column.
+	Generation int64
 }
 
 // Found is what a lookup reads: the session, who its user is now, and the
@@ -49,6 +53,55 @@ type Ending struct {
 	KeepVersion int64
 	// At is the time of the ending.
 	At time.Time
+	// PastGeneration, if it is not 0, spares sessions whose newest refresh token is
+	// not past this generation, and those where it is the very next one and was
+	// made between Grace before At and At.
+	PastGeneration int64
+	Grace          time.Duration
+}
+
+// Rotation exchanges the newest refresh token of a family, which is a bearer
+// session's row, for the next one.
+type Rotation struct {
+	// ID is the session's, and Generation the parent's.
+	ID         string
+	Generation int64
+	// Parent and Child recognise the two.
+	Parent, Child token.Verifier
+	// Salt made the child of the parent.
+	Salt []byte
+	At   time.Time
+	// IdleEndsAt becomes the session's idle end, but never later than its absolute
+	// end.
+	IdleEndsAt time.Time
+}
+
+// Replay asks for the successor of a refresh token once more.
+type Replay struct {
+	// ID is the session's, and Generation the parent's.
+	ID         string
+	Generation int64
+	At         time.Time
+	// Grace is how long before At the rotation may lie, and Limit how many replays
+	// it may have seen at most with this one.
+	Grace time.Duration
+	Limit int
+}
+
+// Family is what a bearer session's row knows of its refresh tokens.
+type Family struct {
+	UserID          string
+	SecurityVersion int64
+	// Generation is the newest token's, and Verifier recognises it.
+	Generation int64
+	Verifier   token.Verifier
+	// Salt made it of its parent at RotatedAt; the first token has none, and a zero
+	// time.
+	Salt      []byte
+	RotatedAt time.Time
+	// Replays counts how often the parent was answered since.
+	Replays    int
+	IdleEndsAt time.Time
 }
 
 // Database is what a store lends to its service besides its rows.
@@ -66,13 +119,14 @@ type Database interface {
 
 // LookupStore is the part of a [Store] that requests use.
 type LookupStore interface {
-	// FindSession returns the unrevoked session with that selector, its user and
+	// FindSession returns the unrevoked session with that selector that has a
+	// cookie (rule R16), its user and
 	// the user's role in the active organization, by one statement. It returns
 	// ErrNoSession if there is none, if the user is banned or gone, or if the
 	// user's security version is not the session's. It does not judge times.
 	FindSession(ctx context.Context, selector string) (Found, error)
 
-	// FindSessionByID is FindSession by the session's id.
+	// FindSessionByID is FindSession by the session's id, for bearer sessions.
 	FindSessionByID(ctx context.Context, id string) (Found, error)
 
 	// TouchSession sets the session's last-seen time and idle end, if it is
@@ -80,6 +134,15 @@ type LookupStore interface {
 	// earlier; otherwise it does nothing. Inside a transaction a failure does
 	// not harm what else the transaction does.
 	TouchSession(ctx context.Context, t Touch) error
+
+	// ListSessions returns the user's sessions that a lookup would find live at
+	// now, the most recently seen first, limit at most.
+	ListSessions(ctx context.Context, userID string, now time.Time, limit int) ([]Session, error)
+
+	// SetOrganization makes the organization active in the user's unrevoked
+	// session, or none if organizationID is empty. It returns
+	// ErrSessionNotFound if the user has no such session.
+	SetOrganization(ctx context.Context, userID, id, organizationID string) error
 }
 
 // Store keeps sessions. The comments are its contract; sessiontest.TestStore
@@ -93,26 +156,44 @@ type LookupStore interface {
 type Store interface {
 	Database
 	LookupStore
+	Families
 
 	// CreateSession inserts every field of r. It returns ErrDuplicate if the id
 	// or the selector exists, and leaves the old row as it was.
 	CreateSession(ctx context.Context, r Record) error
-
-	// ListSessions returns the user's sessions that a lookup would find live at
-	// now, the most recently seen first, limit at most.
-	ListSessions(ctx context.Context, userID string, now time.Time, limit int) ([]Session, error)
 
 	// EndSessions revokes the unrevoked sessions that e names and returns their
 	// ids. Of any number of concurrent calls for one session, one returns its
 	// id. A revoked session never lives again.
 	EndSessions(ctx context.Context, e Ending) ([]string, error)
 
-	// SetOrganization makes the organization active in the user's unrevoked
-	// session, or none if organizationID is empty. It returns
-	// ErrSessionNotFound if the user has no such session.
-	SetOrganization(ctx context.Context, userID, id, organizationID string) error
-
 	// PruneSessions deletes at most limit sessions that were revoked, or ended
 	// by themselves, before the given time, and returns how many.
 	PruneSessions(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// Families is the part of a [Store] that keeps the refresh tokens of bearer
+// sessions. A session that was not started as one is never found or changed by a
+// method of it (rule R16).
+type Families interface {
+	// RotateFamily makes the child the newest token, by one guarded update and no
+	// other statement: if the session is unrevoked and has neither idled nor ended
+	// at r.At, its newest token is the parent by generation and by verifier, and
+	// its user is one whom FindSessionByID would return. It sets the rotation's
+	// time, the last-seen time and the idle end, and forgets the replays. Otherwise
+	// it changes nothing and returns ErrNoSession. Of any number of concurrent calls
+	// for one parent, one succeeds.
+	RotateFamily(ctx context.Context, r Rotation) (Family, error)
+
+	// ReplayFamily counts a replay and returns the family, by one guarded update
+	// and no other statement: if the session and its user are as RotateFamily wants
+	// them, the newest token is the one that follows r.Generation, it was made
+	// between r.Grace before r.At and r.At, both included, and fewer than r.Limit
+	// replays were counted since. Otherwise it changes nothing and returns
+	// ErrNoSession.
+	ReplayFamily(ctx context.Context, r Replay) (Family, error)
+
+	// FindFamily returns the family of the unrevoked session with that id, whatever
+	// its times and its user, or ErrNoSession.
+	FindFamily(ctx context.Context, id string) (Family, error)
 }

@@ -19,6 +19,7 @@ type TrustedStart struct {
 	// Channels defaults to one channel named "host".
 	Channels    []string
 	BrowserOnly bool
+	Bearer      bool
 	IP          netip.Addr
 	UserAgent   string
 }
@@ -40,6 +41,7 @@ func (s *Service) StartTrusted(ctx context.Context, start TrustedStart) (Grant, 
 		Channels:        slices.Clone(start.Channels),
 		ProvenAt:        s.now(),
 		BrowserOnly:     start.BrowserOnly,
+		Bearer:          start.Bearer,
 		IP:              start.IP,
 		UserAgent:       start.UserAgent,
 	}

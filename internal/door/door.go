@@ -30,6 +30,9 @@ type Facts struct {
 	// BrowserOnly asks for a session that ends with the browser and lives a day
 	// at most ("remember me" was declined).
 	BrowserOnly bool
+	// Bearer asks for a pair of tokens instead of a cookie, as the request of the
+	// first factor did (rule R16).
+	Bearer bool
 	// IP and UserAgent describe the client for the user's list of devices.
 	IP        netip.Addr
 	UserAgent string

@@ -53,6 +53,7 @@ const userColumns = 7
 type Store struct {
 	*bundb.DB
 	create, find, findByID, list, touch bundb.Statement
+	rotate, replay, families            bundb.Statement
 }
 
 var _ session.Store = (*Store)(nil)
@@ -74,13 +75,17 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 		" FROM tenon_sessions AS s " + cfg.User.SQL + " " + cfg.Member.SQL + " WHERE s.revoked_at IS NULL AND "
 	return &Store{
 		DB:       db,
-		find:     db.Statement(find + "s.selector = ?"),
-		findByID: db.Statement(find + "s.id = ?"),
+		find:     db.Statement(find + "s.selector = ? AND s.generation = 0"),
+		findByID: db.Statement(find + "s.id = ? AND s.generation > 0"),
 		list: db.Statement("SELECT " + sessionColumns +
 			" FROM tenon_sessions AS s " + cfg.User.SQL +
 			" WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.idle_ends_at > ? AND s.ends_at > ?" +
 			" ORDER BY s.last_seen_at DESC, s.id DESC LIMIT ?"),
 		touch:  db.Statement(touchSQL),
 		create: db.Statement(createSQL),
+
+		rotate:   db.Statement(rotateSQL + admitted(cfg.User) + rotateGuard + familyReturning),
+		replay:   db.Statement(replaySQL + admitted(cfg.User) + replayGuard + familyReturning),
+		families: db.Statement("SELECT " + familyColumns + " FROM tenon_sessions WHERE id = ? AND generation > 0 AND revoked_at IS NULL"),
 	}, nil
 }

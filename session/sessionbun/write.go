@@ -39,6 +39,7 @@ type sessionModel struct {
 	IdleEndsAt      time.Time `bun:"idle_ends_at"`
 	EndsAt          time.Time `bun:"ends_at"`
 	RevokedAt       time.Time `bun:"revoked_at,nullzero"`
+	Generation      int64     `bun:"generation"`
 }
 
 func newSessionModel(r session.Record) *sessionModel {
@@ -48,6 +49,7 @@ func newSessionModel(r session.Record) *sessionModel {
 		Channels: strings.Join(r.Channels, " "), ProvenAt: r.ProvenAt.UTC(),
 		BrowserOnly: r.BrowserOnly, UserAgent: r.UserAgent,
 		CreatedAt: r.CreatedAt.UTC(), LastSeenAt: r.LastSeenAt.UTC(), IdleEndsAt: r.IdleEndsAt.UTC(), EndsAt: r.EndsAt.UTC(),
+		Generation: r.Generation,
 	}
 	if r.IP.IsValid() {
 		m.IP = r.IP.String()
@@ -59,8 +61,8 @@ func newSessionModel(r session.Record) *sessionModel {
 // end the caller's transaction on PostgreSQL.
 const createSQL = `
 INSERT INTO tenon_sessions (id, selector, kid, verifier, user_id, security_version, organization_id, channels, proven_at,
-  browser_only, ip, user_agent, created_at, last_seen_at, idle_ends_at, ends_at)
-VALUES (?, ?, ?, ?, ?, ?, NULLIF(CAST(? AS TEXT), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  browser_only, ip, user_agent, created_at, last_seen_at, idle_ends_at, ends_at, generation)
+VALUES (?, ?, ?, ?, ?, ?, NULLIF(CAST(? AS TEXT), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING`
 
 // CreateSession implements session.Store.
@@ -75,7 +77,7 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
 func (s *Store) insert(ctx context.Context, r session.Record) error {
 	m := newSessionModel(r)
 	result, err := s.create.Exec(ctx, m.ID, m.Selector, m.KID, m.Verifier, m.UserID, m.SecurityVersion, m.OrganizationID,
-		m.Channels, m.ProvenAt, m.BrowserOnly, m.IP, m.UserAgent, m.CreatedAt, m.LastSeenAt, m.IdleEndsAt, m.EndsAt)
+		m.Channels, m.ProvenAt, m.BrowserOnly, m.IP, m.UserAgent, m.CreatedAt, m.LastSeenAt, m.IdleEndsAt, m.EndsAt, m.Generation)
 	if err != nil {
 		return bundb.Wrap("sessionbun: create", err)
 	}
@@ -130,6 +132,10 @@ func (s *Store) end(ctx context.Context, e session.Ending) ([]string, error) {
 		Where("s.user_id = ? AND s.revoked_at IS NULL", e.UserID).OrderExpr("s.id")
 	if e.ID != "" {
 		doomed.Where("s.id = ?", e.ID)
+	}
+	if e.PastGeneration > 0 {
+		doomed.Where("s.generation > ?", e.PastGeneration).
+			Where("NOT (s.generation = ? AND s.rotated_at BETWEEN ? AND ?)", e.PastGeneration+1, e.At.Add(-e.Grace).UTC(), e.At.UTC())
 	}
 	switch {
 	case e.KeepID != "" && e.KeepVersion != 0:

@@ -36,6 +36,9 @@ type state struct {
 type row struct {
 	session.Record
 	revokedAt time.Time
+	salt      []byte
+	rotatedAt time.Time
+	replays   int
 }
 
 type membership struct{ organizationID, userID string }
@@ -103,6 +106,7 @@ func (f *Fake) CreateSession(ctx context.Context, r session.Record) error {
 		}
 		r.Channels = slices.Clone(r.Channels)
 		r.Verifier.MAC = slices.Clone(r.Verifier.MAC)
+		r.Bearer = r.Generation > 0
 		s.rows[r.ID] = row{Record: r}
 		return nil
 	})
@@ -112,7 +116,7 @@ func (f *Fake) CreateSession(ctx context.Context, r session.Record) error {
 func (f *Fake) FindSession(ctx context.Context, selector string) (found session.Found, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
 		r, _ := s.bySelector(selector)
-		found, err = s.find(r)
+		found, err = s.find(r, false)
 		return err
 	})
 	return found, err
@@ -121,7 +125,7 @@ func (f *Fake) FindSession(ctx context.Context, selector string) (found session.
 // FindSessionByID implements session.Store.
 func (f *Fake) FindSessionByID(ctx context.Context, id string) (found session.Found, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
-		found, err = s.find(s.rows[id])
+		found, err = s.find(s.rows[id], true)
 		return err
 	})
 	return found, err
@@ -163,7 +167,7 @@ func (f *Fake) ListSessions(ctx context.Context, userID string, now time.Time, l
 func (f *Fake) EndSessions(ctx context.Context, e session.Ending) (ids []string, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
 		for id, r := range s.rows {
-			if r.UserID != e.UserID || !r.revokedAt.IsZero() || e.ID != "" && e.ID != id {
+			if r.UserID != e.UserID || !r.revokedAt.IsZero() || e.ID != "" && e.ID != id || r.spares(e) {
 				continue
 			}
 			if id == e.KeepID && (e.KeepVersion == 0 || r.SecurityVersion == e.KeepVersion-1) {
@@ -209,8 +213,8 @@ func (f *Fake) PruneSessions(ctx context.Context, before time.Time, limit int) (
 }
 
 // find returns what a lookup reads of a row, the zero one included.
-func (s *state) find(r row) (found session.Found, err error) {
-	if !s.admits(r) {
+func (s *state) find(r row, bearer bool) (found session.Found, err error) {
+	if !s.admits(r) || r.Bearer != bearer {
 		return found, session.ErrNoSession
 	}
 	found.Session = r.Session

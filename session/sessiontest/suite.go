@@ -30,7 +30,7 @@ type Env struct {
 // Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{createClauses(), findClauses(), touchClauses(), endClauses(), listClauses(), txClauses()} {
+	for _, group := range [][]clause{createClauses(), familyClauses(), findClauses(), touchClauses(), endClauses(), listClauses(), txClauses()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

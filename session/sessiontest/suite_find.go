@@ -33,7 +33,10 @@ func findClauses() []clause {
 		}},
 		{"R18 find reads the role as it is now", findReadsRole},
 		{"R18 find reads the user as it is now", findReadsUser},
-		{"find by id is find", findByID},
+		{"find by id is find, for bearer sessions", findByID},
+		{"R16 find passes over a bearer session", func(t *testing.T, w *world) {
+			w.dead(t, w.create(t, w.user(t), func(r *session.Record) { r.Generation = 1 }))
+		}},
 		{"find does not judge times", func(t *testing.T, w *world) {
 			r := w.create(t, w.user(t), func(r *session.Record) {
 				r.IdleEndsAt, r.EndsAt = w.now.Add(-2*time.Hour), w.now.Add(-time.Hour)
@@ -83,12 +86,17 @@ func findByID(t *testing.T, w *world) {
 	assert.NoError(t, w.PutUser(t.Context(), u))
 	organization := newID()
 	assert.NoError(t, w.PutRole(t.Context(), organization, u.ID, "admin"))
-	r := w.create(t, u.ID, func(r *session.Record) { r.OrganizationID = organization })
-	other := w.create(t, u.ID, nil)
+	r := w.create(t, u.ID, func(r *session.Record) { r.OrganizationID, r.Generation, r.Bearer = organization, 1, true })
+	other := w.create(t, u.ID, func(r *session.Record) { r.Generation = 7 })
+	browser := w.create(t, u.ID, func(r *session.Record) { r.OrganizationID = organization })
 	found, err := byID(r.ID)
 	assert.NoError(t, err)
-	assert.Equal(t, found, w.find(t, r))
-	for _, id := range []string{"", newID(), r.Selector} {
+	same(t, found.Session, r.Session)
+	assert.Equal(t, found.Verifier, r.Verifier)
+	want := w.find(t, browser)
+	assert.Equal(t, found.User, want.User)
+	assert.Equal(t, found.Role, want.Role)
+	for _, id := range []string{"", newID(), r.Selector, browser.ID} {
 		_, err = byID(id)
 		assert.ErrorIs(t, err, session.ErrNoSession)
 	}

@@ -118,6 +118,11 @@ func txCancelled(t *testing.T, w *world) {
 	assert.Error(t, err)
 	_, err = w.Store.FindSession(ctx, r.Selector)
 	assert.Error(t, err)
+	family := w.bearer(t, user)
+	_, err = w.Store.RotateFamily(ctx, w.rotation(family, 0))
+	assert.Error(t, err)
+	assert.False(t, errors.Is(err, session.ErrNoSession), "a cancelled rotation says nothing about the token")
+	assert.Equal(t, w.family(t, family).Generation, int64(1))
 	assert.False(t, errors.Is(err, session.ErrNoSession), "a cancelled lookup says nothing about the session")
 	w.dead(t, fresh)
 	same(t, w.find(t, r).Session, r.Session)
@@ -125,7 +130,7 @@ func txCancelled(t *testing.T, w *world) {
 
 func outage(t *testing.T, w *world) {
 	user := w.user(t)
-	r, fresh := w.create(t, user, nil), w.record(user)
+	r, fresh, family := w.create(t, user, nil), w.record(user), w.bearer(t, user)
 	w.Break()
 	calls := map[string]func(ctx context.Context) error{
 		"create":           func(ctx context.Context) error { return w.Store.CreateSession(ctx, fresh) },
@@ -135,6 +140,15 @@ func outage(t *testing.T, w *world) {
 		"list":             func(ctx context.Context) error { _, err := w.Store.ListSessions(ctx, user, w.now, 9); return err },
 		"set organization": func(ctx context.Context) error { return w.Store.SetOrganization(ctx, user, r.ID, "") },
 		"prune":            func(ctx context.Context) error { _, err := w.Store.PruneSessions(ctx, w.now, 9); return err },
+		"rotate": func(ctx context.Context) error {
+			_, err := w.Store.RotateFamily(ctx, w.rotation(family, 0))
+			return err
+		},
+		"replay": func(ctx context.Context) error {
+			_, err := w.Store.ReplayFamily(ctx, w.replay(family, 0, w.now))
+			return err
+		},
+		"find a family": func(ctx context.Context) error { _, err := w.Store.FindFamily(ctx, family.ID); return err },
 		"end": func(ctx context.Context) error {
 			_, err := w.Store.EndSessions(ctx, session.Ending{UserID: user, At: w.now})
 			return err

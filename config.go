@@ -48,6 +48,10 @@ type Config struct {
 	// RedirectTargets are further origins, and schemes of apps written like
 	// myapp://, that a callbackURL may lead to. Defaults to BaseURL's.
 	RedirectTargets []string
+	// ThirdPartyAudience names another service that signed-in users may fetch tokens
+	// for with GET token: ten minutes that prove to it who they are, and that are
+	// refused here. It must not be BaseURL. Defaults to none: there is no such route.
+	ThirdPartyAudience string
 	// ProxyHops is how many proxies of the host stand before it and append to
 	// X-Forwarded-For. Defaults to none: forwarded addresses are ignored.
 	ProxyHops int

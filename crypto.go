@@ -3,24 +3,34 @@ package tenon
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/tenon-go/tenon/auth/authbun"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/crypto/cryptobun"
 	"github.com/tenon-go/tenon/session/sessionbun"
+	"github.com/tenon-go/tenon/token/jwt/jwtbun"
 	"github.com/tenon-go/tenon/token/tokenbun"
 )
 
 func (a *App) wireCrypto() (err error) {
 	a.Keys, err = crypto.New(cryptobun.New(a.DB), crypto.Config{
 		KMS:    a.cfg.KMS,
-		Sealed: authbun.Sealed(),
+		Sealed: slices.Concat(authbun.Sealed(), jwtbun.Sealed()),
 		InUse:  []crypto.KIDSource{sessionbun.KIDs(a.DB), tokenbun.KIDs(a.DB)},
 		Now:    a.DB.Now,
 		Logger: a.cfg.Logger,
 	})
 	return err
+}
+
+// initKeys makes the keys that are missing: those that seal first.
+func (a *App) initKeys(ctx context.Context) error {
+	if err := a.Keys.Init(ctx); err != nil {
+		return err
+	}
+	return a.AccessTokens.Init(ctx)
 }
 
 // DevelopmentKMS opens the key file at path, or makes one, mode 0600, if db holds

@@ -3,6 +3,7 @@ module github.com/tenon-go/tenon
 go 1.26.0
 
 require (
+	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/google/uuid v1.6.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/swaggest/jsonschema-go v0.3.74

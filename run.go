@@ -12,11 +12,11 @@ import (
 const maintainEvery = time.Hour
 
 // Run does the work behind the requests until ctx ends: it sends mail, renews
-// cached keys and deletes what has run out. It returns at once if the keys of
+// cached keys, lets the keys of access tokens take their turn and deletes what has run out. It returns at once if the keys of
 // the database can't be opened, and nil after ctx has ended and the mail at hand
 // is sent. Run it beside the server, in one process or in many.
 func (a *App) Run(ctx context.Context) error {
-	if err := a.Keys.Init(ctx); err != nil {
+	if err := a.initKeys(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -53,10 +53,11 @@ func (a *App) Drain(ctx context.Context) error {
 	return nil
 }
 
-// Maintain deletes what has run out, in batches. Run calls it every hour.
+// Maintain deletes what has run out, in batches, and lets the next key of access
+// tokens take its turn. Run calls it every hour.
 func (a *App) Maintain(ctx context.Context) error {
 	for _, maintain := range []func(context.Context) error{
-		a.Auth.Maintain, a.Sessions.Maintain, a.tokens.Maintain, a.Keys.Maintain,
+		a.Auth.Maintain, a.Sessions.Maintain, a.tokens.Maintain, a.Keys.Maintain, a.AccessTokens.Maintain,
 	} {
 		if err := maintain(ctx); err != nil {
 			return fmt.Errorf("tenon: maintain: %w", err)

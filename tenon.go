@@ -18,6 +18,8 @@ import (
 	"github.com/tenon-go/tenon/tenancy"
 	"github.com/tenon-go/tenon/tenancy/tenancybun"
 	"github.com/tenon-go/tenon/token"
+	"github.com/tenon-go/tenon/token/jwt"
+	"github.com/tenon-go/tenon/token/jwt/jwtbun"
 	"github.com/tenon-go/tenon/token/tokenbun"
 )
 
@@ -38,6 +40,9 @@ type App struct {
 	Sessions *session.Service
 	// Organizations keeps companies and their members.
 	Organizations *tenancy.Service
+	// AccessTokens makes and verifies access tokens, and revokes the keys that
+	// sign them.
+	AccessTokens *jwt.Service
 
 	cfg         Config
 	tokens      *token.Service
@@ -45,6 +50,7 @@ type App struct {
 	users       *authbun.Store
 	authHTTP    *auth.Handler
 	sessionHTTP *session.Handler
+	jwtHTTP     *jwt.Handler
 	pages       *page.Layout
 	origins     *http.CrossOriginProtection
 	openAPI     http.HandlerFunc
@@ -61,7 +67,8 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
 	for _, wire := range []func() error{
-		a.wireCrypto, a.wireToken, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth, a.wireRateLimits, a.wireHandler,
+		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
+		a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {
 			return nil, fmt.Errorf("tenon: %w", err)
@@ -74,7 +81,7 @@ func New(cfg Config) (*App, error) {
 // that apply them with a tool of their own.
 func Schemas() []bundb.Schema {
 	return []bundb.Schema{
-		cryptobun.Schema(), tokenbun.Schema(), authbun.Schema(), tenancybun.Schema(), sessionbun.Schema(),
+		cryptobun.Schema(), tokenbun.Schema(), jwtbun.Schema(), authbun.Schema(), tenancybun.Schema(), sessionbun.Schema(),
 	}
 }
 
@@ -90,7 +97,7 @@ func (a *App) Migrate(ctx context.Context) ([]bundb.Migration, error) {
 	if err != nil {
 		return applied, fmt.Errorf("tenon: migrate: %w", err)
 	}
-	if err := a.Keys.Init(ctx); err != nil {
+	if err := a.initKeys(ctx); err != nil {
 		return applied, fmt.Errorf("tenon: keys: %w", err)
 	}
 	return applied, nil

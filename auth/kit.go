@@ -182,7 +182,7 @@ func (s *Service) CreateProven(ctx context.Context, address Address, name string
 	if name == "" {
 		name, _, _ = strings.Cut(address.Display, "@")
 	}
-	name, err := cleanName(name)
+	name, err := CleanName(name)
 	if err != nil {
 		return User{}, err
 	}

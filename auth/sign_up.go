@@ -93,8 +93,8 @@ func (s *Service) SignUp(ctx context.Context, p SignUpParams) (SignUpResult, err
 // newSignUp validates p and makes the row, without its password and browser.
 func (s *Service) newSignUp(p SignUpParams) (SignUp, Address, error) {
 	address, addressErr := ParseAddress(p.Email)
-	name, nameErr := cleanName(p.Name)
-	image, imageErr := cleanImage(p.Image)
+	name, nameErr := CleanName(p.Name)
+	image, imageErr := CleanImage(p.Image)
 	for _, err := range []error{nameErr, addressErr, imageErr} {
 		if err != nil {
 			return SignUp{}, Address{}, err

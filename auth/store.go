@@ -69,7 +69,7 @@ type UserStore interface {
 	RaiseVersion(ctx context.Context, id string) (int64, error)
 	// Admit sets the time of the last sign-in and takes back the guess that was
 	// charged for it, if the user still has that security version and is not
-	// banned; otherwise it returns ErrNotAdmitted and leaves both. It locks the
+	// banned at a.At; a ban that has ended by then is taken away. Otherwise it returns ErrNotAdmitted and leaves both. It locks the
 	// user until the transaction of ctx ends (rule R1), and needs one.
 	Admit(ctx context.Context, a Admission) error
 	// ClaimSuperuser makes user the superuser that address was reserved for. It

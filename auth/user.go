@@ -67,8 +67,9 @@ type Client struct {
 	UserAgent string
 }
 
-// cleanName trims name and checks its bounds.
-func cleanName(name string) (string, error) {
+// CleanName trims a name and checks it: 1 to 128 printable characters. It returns
+// ErrInvalidName otherwise.
+func CleanName(name string) (string, error) {
 	name = strings.TrimSpace(name)
 	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxNameLength {
 		return "", ErrInvalidName
@@ -91,9 +92,9 @@ func isVisible(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r)
 }
 
-// cleanImage returns image if it is an http or https URL, or a small picture in
-// a data URL. A larger data URL is dropped, as WIRE.md §3 says.
-func cleanImage(image string) (string, error) {
+// CleanImage returns image if it is an http or https URL, or a small picture in
+// a data URL, and ErrInvalidImage otherwise. A larger data URL is dropped.
+func CleanImage(image string) (string, error) {
 	if image == "" {
 		return "", nil
 	}

@@ -182,7 +182,7 @@ func (s *Service) replaceSignUp(ctx context.Context, user *User, p VerifyEmailPa
 	}
 	local, _, _ := strings.Cut(user.Display, "@")
 	if user.Name, user.Image = local, ""; p.Name != "" {
-		if user.Name, err = cleanName(p.Name); err != nil {
+		if user.Name, err = CleanName(p.Name); err != nil {
 			return nil, err
 		}
 	}

@@ -18,9 +18,10 @@ SELECT u.id, u.email, u.email_display, u.email_verified, u.name, u.image, u.supe
 FROM tenon_users AS u LEFT JOIN tenon_credentials AS c ON c.user_id = u.id
 WHERE u.email = ?`
 
+// admitSQL takes a ban away whose end has passed.
 const admitSQL = `
-UPDATE tenon_users SET last_sign_in_at = ?
-WHERE id = ? AND security_version = ? AND banned_at IS NULL`
+UPDATE tenon_users SET last_sign_in_at = ?, banned_at = NULL, banned_until = NULL
+WHERE id = ? AND security_version = ? AND (banned_at IS NULL OR banned_until <= ?)`
 
 // admitAndRefundSQL saves a round trip on PostgreSQL; SQLite has no statement
 // that updates two tables.
@@ -174,13 +175,13 @@ func (s *Store) Admit(ctx context.Context, a auth.Admission) error {
 
 func (s *Store) admitAndRefund(ctx context.Context, a auth.Admission) (admitted int, err error) {
 	if a.Guess.Factor == "" {
-		return affected(s.admit.Exec(ctx, a.At, a.UserID, a.SecurityVersion))
+		return affected(s.admit.Exec(ctx, a.At, a.UserID, a.SecurityVersion, a.At))
 	}
 	if s.Dialect() == bundb.Postgres {
-		err = s.admitRefund.QueryRow(ctx, a.At, a.UserID, a.SecurityVersion, a.Guess.Factor, a.Guess.Account).Scan(&admitted)
+		err = s.admitRefund.QueryRow(ctx, a.At, a.UserID, a.SecurityVersion, a.At, a.Guess.Factor, a.Guess.Account).Scan(&admitted)
 		return admitted, err
 	}
-	admitted, err = affected(s.admit.Exec(ctx, a.At, a.UserID, a.SecurityVersion))
+	admitted, err = affected(s.admit.Exec(ctx, a.At, a.UserID, a.SecurityVersion, a.At))
 	if err != nil || admitted == 0 {
 		return 0, err
 	}

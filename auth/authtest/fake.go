@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/admin"
 	"github.com/tenon-go/tenon/internal/faketx"
 )
 
@@ -25,7 +26,7 @@ var _ auth.Store = (*Fake)(nil)
 type state struct {
 	users     map[string]auth.User
 	passwords map[string][]byte
-	banned    map[string]bool
+	bans      map[string]admin.Ban
 	claims    map[string]string
 	signUps   map[string]auth.SignUp
 	guesses   map[counterKey]counter
@@ -41,7 +42,7 @@ type counter struct {
 
 func (s state) clone() state {
 	return state{
-		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), banned: maps.Clone(s.banned),
+		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), bans: maps.Clone(s.bans),
 		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps),
 		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets),
 	}
@@ -50,7 +51,7 @@ func (s state) clone() state {
 // NewFake returns an empty Fake.
 func NewFake() *Fake {
 	return &Fake{faketx.New(state{
-		users: map[string]auth.User{}, passwords: map[string][]byte{}, banned: map[string]bool{},
+		users: map[string]auth.User{}, passwords: map[string][]byte{}, bans: map[string]admin.Ban{},
 		claims: map[string]string{}, signUps: map[string]auth.SignUp{},
 		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{},
 	}, state.clone)}
@@ -58,7 +59,7 @@ func NewFake() *Fake {
 
 // Ban bans a user.
 func (f *Fake) Ban(ctx context.Context, userID string) error {
-	return f.Do(ctx, func(s *state) error { s.banned[userID] = true; return nil })
+	return f.Do(ctx, func(s *state) error { s.bans[userID] = admin.Ban{UserID: userID}; return nil })
 }
 
 // CreateUser implements auth.UserStore.
@@ -136,9 +137,10 @@ func (f *Fake) Admit(ctx context.Context, a auth.Admission) error {
 	}
 	return f.Do(ctx, func(s *state) error {
 		user, ok := s.users[a.UserID]
-		if !ok || user.SecurityVersion != a.SecurityVersion || s.banned[a.UserID] {
+		if !ok || user.SecurityVersion != a.SecurityVersion || s.isBanned(a.UserID, a.At) {
 			return auth.ErrNotAdmitted
 		}
+		delete(s.bans, a.UserID)
 		user.LastSignInAt = a.At
 		s.users[a.UserID] = user
 		s.refund(a.Guess)

@@ -9,8 +9,10 @@ import (
 
 func TestFakeKeepsTheContract(t *testing.T) {
 	t.Parallel()
-	authtest.TestStore(t, func(*testing.T) authtest.Env {
+	open := func(*testing.T) authtest.Env {
 		fake := authtest.NewFake()
 		return authtest.Env{Store: fake, Ban: fake.Ban, Break: func() { fake.Fail(problem.ErrUnavailable) }}
-	})
+	}
+	authtest.TestStore(t, open)
+	authtest.TestAdminStore(t, open)
 }

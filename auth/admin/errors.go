@@ -1,0 +1,38 @@
+package admin
+
+import "github.com/tenon-go/tenon/problem"
+
+// Errors of the package. Codes are the official client's where it has one.
+var (
+	// ErrSelfBan means that a superuser wanted to ban themselves.
+	ErrSelfBan = problem.New(problem.Invalid, "YOU_CANNOT_BAN_YOURSELF", "You cannot ban yourself.")
+	// ErrSelfRemoval means that a superuser wanted to remove themselves.
+	ErrSelfRemoval = problem.New(problem.Invalid, "YOU_CANNOT_REMOVE_YOURSELF",
+		"You cannot remove yourself here. Delete your own account instead.")
+	// ErrSelfDemotion means that a superuser wanted to give up the role.
+	ErrSelfDemotion = problem.New(problem.Invalid, "YOU_CANNOT_DEMOTE_YOURSELF",
+		"You cannot take the role from yourself. Ask another superuser.")
+	// ErrLastSuperuser means that nobody would be left to administer.
+	ErrLastSuperuser = problem.New(problem.Conflict, "LAST_SUPERUSER",
+		"This is the last superuser. Make somebody else one first.")
+	// ErrRoleUnknown means that a role is neither "user" nor "admin".
+	ErrRoleUnknown = problem.New(problem.Invalid, "YOU_ARE_NOT_ALLOWED_TO_SET_NON_EXISTENT_VALUE",
+		`There is no such role. Use "user" or "admin".`)
+	// ErrNothingToUpdate means that an update names no field.
+	ErrNothingToUpdate = problem.New(problem.Invalid, "NO_DATA_TO_UPDATE", "Nothing was given to update.")
+	// ErrPasswordInUpdate means that an update names a password.
+	ErrPasswordInUpdate = problem.New(problem.Invalid, "PASSWORD_CANNOT_BE_UPDATED_VIA_UPDATE_USER",
+		"A password is not part of a profile. Use set-user-password.")
+	// ErrAddressInUse means that the address belongs to another user. Superusers
+	// may know.
+	ErrAddressInUse = problem.New(problem.Conflict, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL",
+		"The address belongs to another user.")
+	// ErrTypedPassword means that a superuser typed a password for somebody else
+	// where the installation does not allow it.
+	ErrTypedPassword = problem.New(problem.PermissionDenied, "TYPED_PASSWORDS_NOT_ALLOWED",
+		"Superusers do not choose passwords here. Leave the password out, and its owner is mailed a link to set one.")
+	// ErrInvalidBan means that a ban would end before it begins or has a reason
+	// that is too long.
+	ErrInvalidBan = problem.New(problem.Invalid, "INVALID_BAN",
+		"A ban needs an end in the future, or none, and a reason of at most 500 characters.")
+)

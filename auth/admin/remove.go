@@ -1,0 +1,26 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+)
+
+// Remove deletes a user with everything that is theirs, in one transaction, which
+// joins that of ctx. Errors: ErrSelfRemoval, ErrLastSuperuser,
+// auth.ErrUserNotFound, and what the hooks of the deletion refuse.
+func (s *Service) Remove(ctx context.Context, userID, actorID string) error {
+	if userID == actorID {
+		return ErrSelfRemoval
+	}
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		// Taking the role first asks whether anybody is left to administer.
+		if err := s.setSuperuser(ctx, userID, actorID, false); err != nil {
+			return err
+		}
+		return s.cfg.DeleteUser(ctx, userID, actorID)
+	})
+	if err != nil {
+		return fmt.Errorf("admin: remove a user: %w", err)
+	}
+	return nil
+}

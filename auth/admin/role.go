@@ -1,0 +1,39 @@
+package admin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/hook"
+)
+
+// SetRole makes a user a superuser ("admin") or takes that away ("user"). It acts
+// on the user's next request: roles are read, not copied (rule R18). It joins the
+// transaction of ctx. Errors: ErrRoleUnknown, ErrSelfDemotion, ErrLastSuperuser,
+// auth.ErrUserNotFound.
+func (s *Service) SetRole(ctx context.Context, userID, actorID, name string) error {
+	switch {
+	case name != RoleUser && name != RoleAdmin:
+		return ErrRoleUnknown
+	case name == RoleUser && userID == actorID:
+		return ErrSelfDemotion
+	}
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		return s.setSuperuser(ctx, userID, actorID, name == RoleAdmin)
+	})
+	if err != nil {
+		return fmt.Errorf("admin: set a role: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) setSuperuser(ctx context.Context, userID, actorID string, superuser bool) error {
+	changed, err := s.store.SetSuperuser(ctx, userID, superuser, s.now())
+	if err != nil || !changed {
+		return err
+	}
+	return hook.Call(ctx, s.cfg.Hooks.SuperuserChanged, auth.SuperuserChanged{
+		UserID: userID, ActorID: actorID, Superuser: superuser,
+	})
+}

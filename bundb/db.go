@@ -53,6 +53,9 @@ type Config struct {
 	// ScanRow, where set, runs the query of [Statement.Scan] on the pool and scans
 	// its first row. Like StatementArgs it belongs to the package of the driver.
 	ScanRow func(ctx context.Context, pool *sql.DB, query string, args, dest []any) error
+	// Listen, where set, is what [DB.Listen] does. It belongs to the package of the
+	// driver, too.
+	Listen func(ctx context.Context, pool *sql.DB, channel string, heard func()) error
 }
 
 // DB is one database with its transactions, its clock and its migrations. Make
@@ -64,6 +67,7 @@ type DB struct {
 	dialect Dialect
 	prefix  []any
 	scanRow func(ctx context.Context, pool *sql.DB, query string, args, dest []any) error
+	listen  func(ctx context.Context, pool *sql.DB, channel string, heard func()) error
 	clock   *clock
 	writer  *queue
 }
@@ -78,7 +82,7 @@ func New(sqldb *sql.DB, dialect schema.Dialect, cfg Config) (*DB, error) {
 	if cfg.WriterWait < 0 || cfg.MaxOpenConns < 0 {
 		return nil, fmt.Errorf("bundb: WriterWait and MaxOpenConns must not be negative")
 	}
-	d := &DB{sqldb: sqldb, prefix: cfg.StatementArgs, scanRow: cfg.ScanRow}
+	d := &DB{sqldb: sqldb, prefix: cfg.StatementArgs, scanRow: cfg.ScanRow, listen: cfg.Listen}
 	switch name := dialect.Name(); name {
 	case bundialect.SQLite:
 		d.dialect = SQLite

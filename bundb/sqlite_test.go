@@ -188,3 +188,10 @@ func TestSQLiteTakesManyWritersAtOnce(t *testing.T) {
 	assert.NoError(t, db.Statement("SELECT count(*) FROM tenon_notes").QueryRow(t.Context()).Scan(&n))
 	assert.Equal(t, n, 200)
 }
+
+func TestSQLiteHasNothingToListenTo(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.SQLite(t)
+	assert.NoError(t, db.Listen(t.Context(), "x", func() { t.Error("heard something") }))
+	assert.NoError(t, db.Notify(t.Context(), "x"))
+}

@@ -76,9 +76,10 @@ func Open(ctx context.Context, dsn string, cfg bundb.Config) (*bundb.DB, error) 
 // as Open does, and call Ping once: it refuses a server whose settings would let
 // values out of their quotes. MaxOpenConns and WrapConnector have no effect.
 func New(sqldb *sql.DB, cfg bundb.Config) (*bundb.DB, error) {
-	cfg.StatementArgs = nil
+	cfg.StatementArgs, cfg.Listen = nil, nil
 	if !cfg.NoStatementCache {
 		cfg.StatementArgs = []any{pgx.QueryExecModeCacheStatement}
+		cfg.Listen = listen
 	}
 	cfg.ScanRow = scanRow
 	return bundb.New(sqldb, pgdialect.New(), cfg)

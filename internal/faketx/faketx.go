@@ -29,6 +29,7 @@ func New[S any](state S, clone func(S) S) *DB[S] {
 type tx[S any] struct {
 	state S
 	done  bool
+	after []func()
 }
 
 // Fail makes every call return err until Fail(nil): a database that is down.
@@ -56,37 +57,60 @@ func (d *DB[S]) InTx(ctx context.Context, fn func(ctx context.Context) error) er
 	if t, ok := ctx.Value(d).(*tx[S]); ok {
 		return d.savepoint(ctx, t, fn)
 	}
+	after, err := d.transact(ctx, fn)
+	if err != nil {
+		return err
+	}
+	for _, call := range after {
+		call()
+	}
+	return nil
+}
+
+// transact returns what is to be called after the commit.
+func (d *DB[S]) transact(ctx context.Context, fn func(ctx context.Context) error) ([]func(), error) {
 	select {
 	case d.turn <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
 	defer func() { <-d.turn }()
 	if err := d.ready(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	t := &tx[S]{state: d.State()}
 	defer func() { t.done = true }()
 	if err := fn(context.WithValue(ctx, d, t)); err != nil {
-		return err
+		return nil, err
 	}
 	if err := d.ready(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.state = t.state
-	return nil
+	return t.after, nil
+}
+
+// AfterCommit calls fn once the outermost transaction in ctx has committed, and
+// never where the transaction or the savepoint around the call is taken back.
+// Without a transaction it calls fn at once.
+func (d *DB[S]) AfterCommit(ctx context.Context, fn func()) {
+	if t, ok := ctx.Value(d).(*tx[S]); ok {
+		t.after = append(t.after, fn)
+		return
+	}
+	fn()
 }
 
 func (d *DB[S]) savepoint(ctx context.Context, t *tx[S], fn func(ctx context.Context) error) error {
 	if t.done {
 		return sql.ErrTxDone
 	}
-	before, kept := d.clone(t.state), false
+	before, after, kept := d.clone(t.state), len(t.after), false
 	defer func() {
 		if !kept {
-			t.state = before
+			t.state, t.after = before, t.after[:after]
 		}
 	}()
 	if err := fn(ctx); err != nil {

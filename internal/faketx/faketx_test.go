@@ -92,3 +92,20 @@ func TestConcurrentCalls(t *testing.T) {
 	group.Wait()
 	assert.Equal(t, db.State(), 64)
 }
+
+func TestAfterCommitIsCalledForWhatIsKept(t *testing.T) {
+	t.Parallel()
+	db := counter()
+	var calls []string
+	call := func(ctx context.Context, name string) { db.AfterCommit(ctx, func() { calls = append(calls, name) }) }
+	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+		call(ctx, "outer")
+		_ = db.InTx(ctx, func(ctx context.Context) error { call(ctx, "taken back"); return errNo })
+		assert.NoError(t, db.InTx(ctx, func(ctx context.Context) error { call(ctx, "inner"); return nil }))
+		assert.Len(t, calls, 0)
+		return nil
+	}))
+	assert.ErrorIs(t, db.InTx(t.Context(), func(ctx context.Context) error { call(ctx, "rolled back"); return errNo }), errNo)
+	call(t.Context(), "none")
+	assert.Equal(t, calls, []string{"outer", "inner", "none"})
+}

@@ -1,0 +1,28 @@
+package bundb
+
+import "context"
+
+// Notify wakes those who [DB.Listen] to the channel, in all processes on the
+// database. It is a hint: nothing of value may depend on its arrival. It does not
+// join the transaction in ctx, and does nothing on SQLite.
+func (d *DB) Notify(ctx context.Context, channel string) error {
+	if d.dialect != Postgres {
+		return nil
+	}
+	// Without the transaction: PostgreSQL lets all transactions that notify commit
+	// one after the other.
+	_, err := d.conn(d.withScope(ctx, nil)).ExecContext(ctx, "SELECT pg_notify($1, '')", channel)
+	return Wrap("bundb: notify", err)
+}
+
+// Listen calls heard for every [DB.Notify] of the channel, and once when it begins
+// to listen. It blocks until ctx ends or the connection is lost, and takes one
+// connection of the pool all the while. It returns nil at once where there is
+// nothing to listen to: on SQLite, behind a pooler (Config.NoStatementCache), and
+// through wrapped connections.
+func (d *DB) Listen(ctx context.Context, channel string, heard func()) error {
+	if d.listen == nil {
+		return nil
+	}
+	return Wrap("bundb: listen", d.listen(ctx, d.sqldb, channel, heard))
+}

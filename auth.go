@@ -2,11 +2,14 @@ package tenon
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/tenon-go/tenon/auth"
 )
 
 func (a *App) wireAuth() (err error) {
+	policy := a.cfg.PasswordPolicy
+	policy.Products = append(slices.Clone(policy.Products), a.cfg.ProductName)
 	a.Auth, err = auth.New(a.users, auth.Config{
 		Keys:      a.Keys,
 		Sessions:  sessions{a.Sessions},
@@ -14,6 +17,9 @@ func (a *App) wireAuth() (err error) {
 		Outbox:    a.queue,
 		Templates: a.cfg.MailTemplates,
 		Passwords: a.cfg.Passwords,
+
+		PasswordPolicy: policy,
+
 		LinkBase:  a.cfg.BaseURL + a.cfg.MountPath,
 		Superuser: a.cfg.Superuser,
 		Hooks:     auth.JoinHooks(auth.Hooks{UserCreated: a.createDefaultOrganization}, a.cfg.AuthHooks),

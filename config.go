@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/cookie"
@@ -68,6 +69,11 @@ type Config struct {
 	// Passwords hashes passwords. Defaults to argon2id with 19 MiB in as many
 	// slots as the machine has cores.
 	Passwords auth.Passwords
+	// PasswordPolicy decides which passwords may be set. Defaults to 8 to 256
+	// characters that are neither common nor like the account's own address, its
+	// name or ProductName. password.NIST() asks for 15; Breaches of package
+	// auth/password/breach refuses stolen ones.
+	PasswordPolicy password.Policy
 	// MailTemplates render mail. Defaults to the built-in ones under ProductName.
 	MailTemplates *mail.Templates
 	// SessionIdle, SessionAbsolute and SessionBrowserOnly bound sessions. Default

@@ -193,10 +193,10 @@ func TestR5_AnotherBrowserAsksForThePassword(t *testing.T) {
 
 		fresh := victim.page("/verify-email?new=1")
 		assert.Contains(t, fresh.body, `name="newPassword"`)
-		done := victim.submit(fresh, url.Values{"newPassword": {"the owner's own"}, "name": {"The owner"}})
+		done := victim.submit(fresh, url.Values{"newPassword": {"a password of my own"}, "name": {"The owner"}})
 		assert.Equal(t, done.StatusCode, http.StatusSeeOther)
 		assert.Equal(t, attacker.signIn(email).code(t), "INVALID_EMAIL_OR_PASSWORD")
-		in := victim.post("/sign-in/email", credentials(email, "the owner's own"))
+		in := victim.post("/sign-in/email", credentials(email, "a password of my own"))
 		assert.Equal(t, in.StatusCode, http.StatusOK)
 		user, _ := in.decode(t)["user"].(map[string]any)
 		assert.Equal(t, user["name"], any("The owner"))

@@ -40,6 +40,10 @@ type Config struct {
 	Templates *mail.Templates
 	// Passwords hashes and verifies. Defaults to password.New with its defaults.
 	Passwords Passwords
+	// PasswordPolicy decides which passwords may be set. Defaults to at least 8
+	// characters that are neither common nor like the account's own address and
+	// name; password.NIST() is the stricter preset.
+	PasswordPolicy password.Policy
 	// LinkBase is the address under which the routes of this package are
 	// reachable, such as "https://example.com/api/auth". Mailed links start with
 	// it; nothing else decides where they point.
@@ -164,8 +168,13 @@ func (c *Config) validate(store Store) error {
 	need(c.Outbox != nil, "Outbox")
 	need(c.LinkBase != "", "LinkBase")
 	need(c.Now != nil, "Now")
+	errs = append(errs, c.PasswordPolicy.Validate())
 	return errors.Join(errs...)
 }
+
+// PasswordPolicy returns the policy of Config, for whatever else sets passwords
+// and for hints in forms.
+func (s *Service) PasswordPolicy() password.Policy { return s.cfg.PasswordPolicy }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC() }
 

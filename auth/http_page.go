@@ -2,6 +2,7 @@ package auth
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -60,7 +61,7 @@ func (h *Handler) showVerify(w http.ResponseWriter, r *http.Request, query verif
 	}
 	if !sameBrowser {
 		card.Form.Username = signUp.Display
-		askProof(&card, query)
+		h.askProof(&card, query)
 	}
 	if failure != nil {
 		card.Tone, card.Notice = page.Failure, failure.Message
@@ -71,16 +72,17 @@ func (h *Handler) showVerify(w http.ResponseWriter, r *http.Request, query verif
 
 // askProof asks somebody who opens the link in another browser for the password
 // of the sign-up, or for a new one (rule R5).
-func askProof(card *page.Card, query verifyQuery) {
+func (h *Handler) askProof(card *page.Card, query verifyQuery) {
 	other := query
 	if query.New != "" {
+		least := h.svc.PasswordPolicy().Least(false)
 		other.New = ""
 		card.Text = append(card.Text, "Choose a new password. Whatever was typed at sign-up is dropped.")
 		card.Form.Fields = []page.Field{
 			{Name: "name", Label: "Your name", Autocomplete: "name", MaxLength: maxNameLength, Required: true},
 			{
 				Name: "newPassword", Label: "New password", Type: "password", Autocomplete: "new-password", Required: true,
-				MinLength: password.MinLength, MaxLength: password.MaxLength, Hint: "At least 8 characters. A few unrelated words work well.",
+				MinLength: least, MaxLength: password.MaxLength, Hint: fmt.Sprintf("At least %d characters. A few unrelated words work well.", least),
 			},
 		}
 		card.Links = []page.Link{{Href: here(other), Text: "I know the password from sign-up"}}

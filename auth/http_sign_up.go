@@ -14,7 +14,7 @@ const cookieBrowser = "browser"
 type signUpRequest struct {
 	Name        string `json:"name" required:"true" maxLength:"128" description:"The name to call the user by"`
 	Email       string `json:"email" required:"true" maxLength:"254" description:"The address to sign in with"`
-	Password    string `json:"password" required:"true" maxLength:"1024" description:"8 to 256 characters"`
+	Password    string `json:"password" required:"true" maxLength:"1024" description:"At most 256 characters, and as many as the policy asks for: 8 by default"`
 	Image       string `json:"image" maxLength:"200000" description:"An http or https address of a picture, or a small data URL"`
 	CallbackURL string `json:"callbackURL" maxLength:"2048" description:"Where the page of the mailed link leads"`
 	RememberMe  *bool  `json:"rememberMe" description:"Accepted; it takes effect when signing in"`

@@ -78,9 +78,9 @@ func (s *Service) CheckPassword(ctx context.Context, userID, typed string) error
 // NewPassword judges a password that user wants to have, hashes it in a slot and
 // seals the hash for the user's row, ready for Store.SetPassword. Call it
 // outside the transaction: hashing takes long and may wait. Errors: those of
-// password.Prepare, password.ErrOverloaded.
+// password.Policy.Check, password.ErrOverloaded.
 func (s *Service) NewPassword(ctx context.Context, user User, typed string) (sealed []byte, err error) {
-	prepared, err := password.Prepare(typed)
+	prepared, err := s.cfg.PasswordPolicy.Prepare(ctx, password.Candidate{Password: typed, Email: user.Display, Name: user.Name})
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type world struct {
 	passwords *countingHasher
 	sessions  *sessions
 	clock     *clock
+	cfg       auth.Config
 }
 
 func newWorld(t *testing.T, change ...func(*auth.Config)) *world {
@@ -47,16 +48,23 @@ func newWorld(t *testing.T, change ...func(*auth.Config)) *world {
 	keys := cryptotest.NewKeyring(t)
 	tokens, err := token.New(w.tokens, token.Config{Peppers: keys, Now: w.clock.Now})
 	assert.NoError(t, err)
-	cfg := auth.Config{
+	w.cfg = auth.Config{
 		Keys: keys, Sessions: w.sessions, Tokens: tokens, Outbox: w.mailbox, Passwords: w.passwords,
 		LinkBase: "https://example.com/api/auth", Now: w.clock.Now,
 	}
+	w.cfg = w.config(change...)
+	w.Service, err = auth.New(oneDatabase{w.store, w.tokens}, w.cfg)
+	assert.NoError(t, err)
+	return w
+}
+
+// config returns the world's configuration with changes.
+func (w *world) config(change ...func(*auth.Config)) auth.Config {
+	cfg := w.cfg
 	for _, f := range change {
 		f(&cfg)
 	}
-	w.Service, err = auth.New(oneDatabase{w.store, w.tokens}, cfg)
-	assert.NoError(t, err)
-	return w
+	return cfg
 }
 
 // oneDatabase makes transactions of users hold for tokens, too.

@@ -61,15 +61,22 @@ type SignUpResult struct {
 // link that proves it. If the address belongs to a user already, the answer and
 // the work are the same; its owner is told by mail, once a day at most.
 //
-// It joins the transaction of ctx. Errors: ErrInvalidEmail, ErrInvalidName,
-// ErrInvalidImage, those of password.Prepare, password.ErrOverloaded, and what
-// Hooks.BeforeSignUp returns.
+// The password is judged before anything is looked up, so that a refusal says
+// nothing about the address.
+//
+// It joins the transaction of ctx; with PasswordPolicy.Breaches set, that asks a
+// service while the transaction is open, so better have none. Errors:
+// ErrInvalidEmail, ErrInvalidName, ErrInvalidImage, those of
+// password.Policy.Check, password.ErrOverloaded, and what Hooks.BeforeSignUp
+// returns.
 func (s *Service) SignUp(ctx context.Context, p SignUpParams) (SignUpResult, error) {
 	signUp, address, err := s.newSignUp(p)
 	if err != nil {
 		return SignUpResult{}, err
 	}
-	prepared, err := password.Prepare(p.Password)
+	prepared, err := s.cfg.PasswordPolicy.Prepare(ctx, password.Candidate{
+		Password: p.Password, Email: address.Display, Name: signUp.Name,
+	})
 	if err != nil {
 		return SignUpResult{}, err
 	}

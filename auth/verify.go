@@ -61,7 +61,7 @@ func (s *Service) WaitingSignUp(ctx context.Context, raw, browser string) (signU
 // It joins the transaction of ctx, except with Password set: that is a guess,
 // and answers ErrInTransaction. Errors: token.ErrInvalid for every link that
 // does not or no longer work, ErrLinkReplaced, ErrSignUpProofRequired, ErrWrongSignUpPassword,
-// ErrTooManyAttempts, ErrInvalidName, those of password.Prepare,
+// ErrTooManyAttempts, ErrInvalidName, those of password.Policy.Check,
 // password.ErrOverloaded.
 func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, error) {
 	if p.Password != "" && s.store.InTransaction(ctx) {
@@ -176,15 +176,19 @@ func (s *Service) proveSignUp(ctx context.Context, signUp SignUp, user *User, sa
 }
 
 func (s *Service) replaceSignUp(ctx context.Context, user *User, p VerifyEmailParams) ([]byte, error) {
-	prepared, err := password.Prepare(p.NewPassword)
-	if err != nil {
-		return nil, err
-	}
 	local, _, _ := strings.Cut(user.Display, "@")
 	if user.Name, user.Image = local, ""; p.Name != "" {
-		if user.Name, err = CleanName(p.Name); err != nil {
+		name, err := CleanName(p.Name)
+		if err != nil {
 			return nil, err
 		}
+		user.Name = name
+	}
+	prepared, err := s.cfg.PasswordPolicy.Prepare(ctx, password.Candidate{
+		Password: p.NewPassword, Email: user.Display, Name: user.Name,
+	})
+	if err != nil {
+		return nil, err
 	}
 	hash, err := s.cfg.Passwords.Hash(ctx, prepared)
 	if err != nil {

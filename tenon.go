@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/authbun"
+	"github.com/tenon-go/tenon/auth/recovery"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/crypto/cryptobun"
@@ -36,6 +37,8 @@ type App struct {
 	Keys *crypto.Keyring
 	// Auth signs users up and in.
 	Auth *auth.Service
+	// Recovery gives new passwords to those who lost theirs.
+	Recovery *recovery.Service
 	// Sessions finds and ends sessions.
 	Sessions *session.Service
 	// Organizations keeps companies and their members.
@@ -44,18 +47,19 @@ type App struct {
 	// sign them.
 	AccessTokens *jwt.Service
 
-	cfg         Config
-	tokens      *token.Service
-	queue       *mail.Queue
-	users       *authbun.Store
-	authHTTP    *auth.Handler
-	sessionHTTP *session.Handler
-	jwtHTTP     *jwt.Handler
-	pages       *page.Layout
-	origins     *http.CrossOriginProtection
-	openAPI     http.HandlerFunc
-	limits      map[string]func(http.ResponseWriter, *http.Request) error
-	handler     http.Handler
+	cfg          Config
+	tokens       *token.Service
+	queue        *mail.Queue
+	users        *authbun.Store
+	authHTTP     *auth.Handler
+	recoveryHTTP *recovery.Handler
+	sessionHTTP  *session.Handler
+	jwtHTTP      *jwt.Handler
+	pages        *page.Layout
+	origins      *http.CrossOriginProtection
+	openAPI      http.HandlerFunc
+	limits       map[string]func(http.ResponseWriter, *http.Request) error
+	handler      http.Handler
 }
 
 // New wires the packages on cfg.DB. It does no I/O and starts nothing: call
@@ -67,7 +71,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
 	for _, wire := range []func() error{
-		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
+		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth, a.wireRecovery,
 		a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {

@@ -9,8 +9,13 @@ import (
 	"github.com/tenon-go/tenon/internal/hook"
 )
 
-// ChannelPassword is the channel of a proof by password (rule R11).
-const ChannelPassword = "password"
+// Channels of proofs that the package and what is below it take (rule R11).
+const (
+	// ChannelPassword is the channel of a proof by password.
+	ChannelPassword = "password"
+	// ChannelMailbox is the channel of a proof by what was mailed.
+	ChannelMailbox = "mailbox"
+)
 
 // attemptLife is how long a proof may wait for its completion.
 const attemptLife = 10 * time.Minute

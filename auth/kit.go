@@ -172,30 +172,34 @@ func (a Attempt) User() User { return a.user }
 
 // CreateProven makes a user whose mailbox has just been proven in another way
 // than by the link of a sign-up, such as by a code, without a password. Every
-// sign-up that waits for the address ends with it (rule R4). It must run in the
-// transaction that consumes the proof. Name defaults to the local part of the
-// address. Errors: ErrAddressTaken, ErrInvalidName.
-func (s *Service) CreateProven(ctx context.Context, address Address, name string, client Client) (User, error) {
+// sign-up that waits for the address ends with it (rule R4), and
+// Hooks.BeforeSignUp may refuse it. It must run in the transaction that consumes
+// the proof. Of n it takes Email, Name, Image and Client; Name defaults to the
+// local part of the address. Errors: ErrAddressTaken, ErrInvalidEmail,
+// ErrInvalidName, ErrInvalidImage.
+func (s *Service) CreateProven(ctx context.Context, n NewUser) (User, error) {
 	if !s.store.InTransaction(ctx) {
 		return User{}, ErrNoTransaction
 	}
-	if name == "" {
-		name, _, _ = strings.Cut(address.Display, "@")
+	if n.Name == "" {
+		n.Name, _, _ = strings.Cut(n.Email, "@")
 	}
-	name, err := CleanName(name)
+	signUp, address, err := s.newSignUp(SignUpParams{Email: n.Email, Name: n.Name, Image: n.Image})
 	if err != nil {
 		return User{}, err
 	}
-	id, err := s.newID()
-	if err != nil {
+	event := BeforeSignUp{Address: address, Name: signUp.Name, Client: n.Client}
+	if err := hook.Call(ctx, s.cfg.Hooks.BeforeSignUp, event); err != nil {
 		return User{}, err
 	}
-	user := User{ID: id, Email: address.Key, Display: address.Display, Name: name}
-	if user, err = s.createProven(ctx, user, nil, client); err != nil {
-		return User{}, fmt.Errorf("auth: create a user: %w", err)
-	}
+	// First, because it takes the turn that whoever proves a sign-up of the address
+	// by its link waits for.
 	if err := s.store.DropSignUps(ctx, address.Key, 0, false); err != nil {
 		return User{}, fmt.Errorf("auth: drop the sign-ups of an address: %w", err)
+	}
+	user, err := s.createProven(ctx, signUp.preview(), nil, n.Client)
+	if err != nil {
+		return User{}, fmt.Errorf("auth: create a user: %w", err)
 	}
 	return user, nil
 }
@@ -321,21 +325,36 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 // ProveUser records that the mailbox of a user who exists unproven was just
 // proven. What the account had before goes: its password, in whose place sealed
 // comes if it is not empty, its sessions, and what hooks of UserVerified take away
-// (rule R4). It must run in the transaction that consumes the proof. For a user
-// whose address is proven it returns ErrAddressTaken and changes nothing.
-func (s *Service) ProveUser(ctx context.Context, userID string, sealed []byte, client Client) (User, error) {
+// (rule R4). It must run in the transaction that consumes the proof, which was
+// given under the security version from; zero takes any. For a user whose address
+// is proven it returns ErrAddressTaken, for another version ErrStale, and changes
+// nothing.
+func (s *Service) ProveUser(ctx context.Context, userID string, from int64, sealed []byte, client Client) (User, error) {
 	if !s.store.InTransaction(ctx) {
 		return User{}, ErrNoTransaction
 	}
-	user, err := s.proveUser(ctx, userID, sealed, client)
+	var user User
+	err := s.store.InTx(ctx, func(ctx context.Context) (err error) {
+		if user, err = s.store.UserByID(ctx, userID); err != nil {
+			return err
+		}
+		// In the order of whoever proves a sign-up by its link: first the turn of the
+		// address, then the user.
+		if err := s.store.DropSignUps(ctx, user.Email, 0, false); err != nil {
+			return err
+		}
+		user, err = s.proveUser(ctx, Change{UserID: userID, From: from}, sealed, client)
+		return err
+	})
 	if err != nil {
 		return User{}, fmt.Errorf("auth: prove a user: %w", err)
 	}
 	return user, nil
 }
 
-func (s *Service) proveUser(ctx context.Context, userID string, sealed []byte, client Client) (proven User, err error) {
-	err = s.Secure(ctx, Change{UserID: userID}, func(ctx context.Context, user User) error {
+// proveUser needs the turn of the address, and leaves no sign-up of it waiting.
+func (s *Service) proveUser(ctx context.Context, c Change, sealed []byte, client Client) (proven User, err error) {
+	err = s.Secure(ctx, c, func(ctx context.Context, user User) error {
 		now := s.now()
 		changed, err := s.store.SetVerified(ctx, user.ID, now)
 		if err != nil {
@@ -347,9 +366,6 @@ func (s *Service) proveUser(ctx context.Context, userID string, sealed []byte, c
 		if err := s.store.SetPassword(ctx, user.ID, sealed, now); err != nil {
 			return err
 		}
-		if err := s.store.DropSignUps(ctx, user.Email, 0, false); err != nil {
-			return err
-		}
 		user.EmailVerified, user.UpdatedAt = true, now
 		if user, err = s.claimSuperuser(ctx, user); err != nil {
 			return err
@@ -358,4 +374,66 @@ func (s *Service) proveUser(ctx context.Context, userID string, sealed []byte, c
 		return hook.Call(ctx, s.cfg.Hooks.UserVerified, UserVerified{User: user, Client: client})
 	})
 	return proven, err
+}
+
+// Reset is a new password by proof of the mailbox.
+type Reset struct {
+	UserID string
+	// From is the security version under which the proof was asked for.
+	From        int64
+	NewPassword string
+	// Consume uses the proof up, in the transaction of the change. It must return
+	// an error if somebody else did before.
+	Consume func(ctx context.Context) error
+	Client  Client
+}
+
+// ResetPassword sets a password for a user who has just proven the mailbox,
+// whether there was one before or not, and tells them by mail. It signs nobody in.
+// All sessions and whatever is in flight end (rule R1); a user who existed
+// unproven is proven (rule R4). The password is judged and hashed before the
+// transaction, which joins that of ctx, so that one that is refused costs no
+// proof. Errors: ErrStale, ErrUserNotFound, those of NewPassword and of Consume.
+func (s *Service) ResetPassword(ctx context.Context, r Reset) error {
+	user, err := s.store.UserByID(ctx, r.UserID)
+	if err != nil {
+		return fmt.Errorf("auth: reset a password: %w", err)
+	}
+	if r.From <= 0 || user.SecurityVersion != r.From {
+		return ErrStale
+	}
+	sealed, err := s.NewPassword(ctx, user, r.NewPassword)
+	if err != nil {
+		return err
+	}
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := r.Consume(ctx); err != nil {
+			return err
+		}
+		if err := s.putPassword(ctx, user, r, sealed); err != nil {
+			return err
+		}
+		return hook.Call(ctx, s.cfg.Hooks.PasswordChanged, PasswordChanged{UserID: user.ID, Client: r.Client})
+	})
+	if err != nil {
+		return fmt.Errorf("auth: reset a password: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) putPassword(ctx context.Context, user User, r Reset, sealed []byte) error {
+	if !user.EmailVerified {
+		proven, err := s.ProveUser(ctx, user.ID, r.From, sealed, r.Client)
+		if errors.Is(err, ErrAddressTaken) {
+			return ErrStale
+		}
+		if err != nil {
+			return err
+		}
+		return s.notify(ctx, proven, MailPasswordChanged)
+	}
+	change := Change{UserID: user.ID, From: r.From, Notice: MailPasswordChanged}
+	return s.Secure(ctx, change, func(ctx context.Context, user User) error {
+		return s.store.SetPassword(ctx, user.ID, sealed, s.now())
+	})
 }

@@ -25,6 +25,8 @@ const kindBrowser token.Kind = "brw"
 const (
 	MailVerifyEmail   = "verify-email"
 	MailSignUpAttempt = "sign-up-attempt"
+	// MailPasswordChanged tells an owner that the password is another one.
+	MailPasswordChanged = "password-changed"
 )
 
 // How often the kinds of mail may go to one address.

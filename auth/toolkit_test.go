@@ -104,19 +104,18 @@ func TestCreateProvenEndsTheSignUpsOfTheAddress(t *testing.T) {
 	w := newWorld(t)
 	_, err := w.SignUp(t.Context(), auth.SignUpParams{Name: "Mallory", Email: adaEmail, Password: "a stranger's choice"})
 	assert.NoError(t, err)
-	to, err := auth.ParseAddress(adaEmail)
-	assert.NoError(t, err)
-	_, err = w.CreateProven(t.Context(), to, "", client())
+	ada := auth.NewUser{Email: adaEmail, Client: client()}
+	_, err = w.CreateProven(t.Context(), ada)
 	assert.ErrorIs(t, err, auth.ErrNoTransaction)
 	var user auth.User
 	create := func(ctx context.Context) (err error) {
-		user, err = w.CreateProven(ctx, to, "", client())
+		user, err = w.CreateProven(ctx, ada)
 		return err
 	}
 	assert.NoError(t, w.store.InTx(t.Context(), create))
 	assert.Equal(t, user.Name, "Ada")
 	assert.ErrorIs(t, w.store.InTx(t.Context(), create), auth.ErrAddressTaken)
-	_, err = w.store.NewestSignUp(t.Context(), to.Key, w.clock.Now())
+	_, err = w.store.NewestSignUp(t.Context(), adaKey, w.clock.Now())
 	assert.ErrorIs(t, err, auth.ErrSignUpNotFound)
 }
 
@@ -140,7 +139,7 @@ func TestR4_WhoExistsUnprovenSignsInOnlyAfterAProofThatTakesTheRestAway(t *testi
 	assert.NoError(t, err)
 	assert.Len(t, w.sessions.ended, 1)
 	assert.ErrorIs(t, w.store.InTx(t.Context(), func(ctx context.Context) error {
-		_, err := w.ProveUser(ctx, user.ID, nil, client())
+		_, err := w.ProveUser(ctx, user.ID, 0, nil, client())
 		return err
 	}), auth.ErrAddressTaken)
 }

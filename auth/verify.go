@@ -126,7 +126,7 @@ func (s *Service) admitUser(ctx context.Context, user User, signUp SignUp, seale
 		return User{}, err
 	}
 	if user.ID != signUp.UserID {
-		return s.proveUser(ctx, user.ID, sealed, p.Client)
+		return s.proveUser(ctx, Change{UserID: user.ID}, sealed, p.Client)
 	}
 	return s.createProven(ctx, user, sealed, p.Client)
 }

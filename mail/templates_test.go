@@ -46,6 +46,12 @@ func TestBuiltInTemplatesAreAsReviewed(t *testing.T) {
 		"sign-up-attempt":       {"sign-up-attempt", mail.Data{Name: "Ann O’Neil"}},
 		"password-set-by-admin": {"password-set-by-admin", mail.Data{Name: "Ann"}},
 		"sign-up-attempt-link":  {"sign-up-attempt", mail.Data{Link: "https://app.example.com/sign-in"}},
+		"reset-password":        {"reset-password", mail.Data{Name: "Ann", Link: link, ExpiresIn: time.Hour}},
+		"password-changed":      {"password-changed", mail.Data{Name: "Ann"}},
+		"magic-link":            {"magic-link", mail.Data{Name: "Ann", Link: link, ExpiresIn: 10 * time.Minute}},
+		"sign-in-code":          {"sign-in-code", mail.Data{Code: "012345", ExpiresIn: 10 * time.Minute}},
+		"confirm-code":          {"confirm-code", mail.Data{Code: "012345", ExpiresIn: 10 * time.Minute}},
+		"reset-code":            {"reset-code", mail.Data{Code: "012345", ExpiresIn: 10 * time.Minute}},
 	} {
 		m, err := templates(t, mail.TemplatesConfig{ProductName: "Acme & Söhne"}).Render("", c.kind, c.data)
 		assert.NoError(t, err)

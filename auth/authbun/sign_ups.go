@@ -59,10 +59,13 @@ func (s *Store) DropSignUps(ctx context.Context, email string, keep int, newest 
 		if err := s.lockAddress(ctx, email); err != nil {
 			return err
 		}
-		kept := s.Bun().NewSelect().Table("tenon_sign_ups").Column("id").
-			Where("email = ?", email).OrderExpr(order).Limit(int64(keep))
-		_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Table("tenon_sign_ups").
-			Where("email = ?", email).Where("id NOT IN (?)", kept).Exec(ctx)
+		drop := s.Bun().NewDelete().Conn(s.Conn(ctx)).Table("tenon_sign_ups").Where("email = ?", email)
+		if keep > 0 { // Bun takes a limit of zero for none
+			kept := s.Bun().NewSelect().Table("tenon_sign_ups").Column("id").
+				Where("email = ?", email).OrderExpr(order).Limit(int64(keep))
+			drop.Where("id NOT IN (?)", kept)
+		}
+		_, err := drop.Exec(ctx)
 		return bundb.Wrap("authbun: drop sign-ups", err)
 	})
 }

@@ -44,6 +44,11 @@ func testDropNewestSignUp(t *testing.T, w *world) {
 	assert.NoError(t, w.Store.DropSignUps(t.Context(), "ada@example.com", 3, true))
 	assert.Equal(t, w.live(t, all[:3], w.now), 3)
 	assert.Equal(t, w.live(t, all[3:], w.now), 0)
+	for _, newest := range []bool{true, false} {
+		all = append(all, w.signUp(t, "ada@example.com", w.now))
+		assert.NoError(t, w.Store.DropSignUps(t.Context(), "ada@example.com", 0, newest))
+		assert.Equal(t, w.live(t, all, w.now), 0)
+	}
 	assert.Equal(t, w.live(t, []auth.SignUp{other}, w.now), 1)
 }
 

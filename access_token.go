@@ -1,8 +1,12 @@
 package tenon
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
+	"github.com/tenon-go/tenon/session"
+	"github.com/tenon-go/tenon/token"
 	"github.com/tenon-go/tenon/token/jwt"
 	"github.com/tenon-go/tenon/token/jwt/jwtbun"
 )
@@ -29,4 +33,22 @@ func (a *App) wireAccessTokens() (err error) {
 		return fmt.Errorf("Config.ThirdPartyAudience: %w", err)
 	}
 	return nil
+}
+
+// accessTokens lets package session make and read access tokens without knowing
+// package jwt.
+type accessTokens struct{ svc *jwt.Service }
+
+// Mint implements session.AccessTokens.
+func (a accessTokens) Mint(ctx context.Context, claims session.AccessClaims) (token.Secret, error) {
+	return a.svc.Mint(ctx, jwt.Claims(claims))
+}
+
+// Verify implements session.AccessTokens.
+func (a accessTokens) Verify(ctx context.Context, raw string) (session.AccessClaims, error) {
+	claims, err := a.svc.Verify(ctx, raw)
+	if errors.Is(err, jwt.ErrInvalid) {
+		return session.AccessClaims{}, session.ErrNoSession
+	}
+	return session.AccessClaims(claims), err
 }

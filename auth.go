@@ -33,6 +33,8 @@ func (a *App) wireAuth() (err error) {
 		BaseURL:         a.cfg.BaseURL,
 		ProductName:     a.cfg.ProductName,
 		RedirectTargets: a.cfg.RedirectTargets,
+		BearerMode:      true,
+		BearerOrigins:   a.cfg.BearerOrigins,
 		SetSession:      a.SetSession,
 	})
 	return err

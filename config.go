@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +47,11 @@ type Config struct {
 	// TrustedOrigins are further origins whose pages may call the routes with
 	// cookies. Defaults to none but BaseURL's.
 	TrustedOrigins []string
+	// BearerOrigins are the origins, written as browsers send them, whose pages may
+	// sign in with X-Token-Mode: bearer and so have tokens in their hands. Each is
+	// BaseURL or one of TrustedOrigins. Defaults to none: bearer sessions are for
+	// programs.
+	BearerOrigins []string
 	// RedirectTargets are further origins, and schemes of apps written like
 	// myapp://, that a callbackURL may lead to. Defaults to BaseURL's.
 	RedirectTargets []string
@@ -102,6 +108,11 @@ func (c *Config) fill() error {
 		return fmt.Errorf("tenon: config: BaseURL: %w", err)
 	}
 	c.BaseURL = cookies.Origin()
+	for _, origin := range c.BearerOrigins {
+		if origin != c.BaseURL && !slices.Contains(c.TrustedOrigins, origin) {
+			return fmt.Errorf("tenon: config: BearerOrigins: %q is not among TrustedOrigins, so its pages could not call at all", origin)
+		}
+	}
 	c.ProductName = cmp.Or(c.ProductName, cookies.Host())
 	return nil
 }

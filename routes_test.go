@@ -210,8 +210,10 @@ func TestR16_OriginsAndModes(t *testing.T) {
 		}
 		r := b.request(http.MethodPost, "/sign-in/email", "application/json", strings.NewReader(`{"email":"ada@example.com","password":"correct horse battery"}`))
 		r.Header.Set("X-Token-Mode", "bearer")
+		r.Header.Set("Sec-Fetch-Site", "same-origin") // a page of our own, which is not among BearerOrigins
 		got := b.do(r)
 		assert.Equal(t, got.StatusCode, http.StatusForbidden)
+		assert.Equal(t, got.code(t), "BEARER_ORIGIN_NOT_ALLOWED")
 		assert.NotContains(t, got.body, "tnn_")
 		assert.Equal(t, b.get("/list-sessions").StatusCode, http.StatusOK)
 	})

@@ -19,6 +19,7 @@ func (a *App) wireSession() error {
 	}
 	a.Sessions, err = session.New(store, session.Config{
 		Peppers:       a.Keys,
+		AccessTokens:  accessTokens{a.AccessTokens},
 		Idle:          a.cfg.SessionIdle,
 		Absolute:      a.cfg.SessionAbsolute,
 		BrowserOnly:   a.cfg.SessionBrowserOnly,
@@ -32,7 +33,7 @@ func (a *App) wireSession() error {
 		return err
 	}
 	a.sessionHTTP, err = session.NewHandler(a.Sessions, session.HandlerConfig{
-		BaseURL: a.cfg.BaseURL, TrustedOrigins: a.cfg.TrustedOrigins, Logger: a.cfg.Logger,
+		BaseURL: a.cfg.BaseURL, TrustedOrigins: a.cfg.TrustedOrigins, BearerOrigins: a.cfg.BearerOrigins, Logger: a.cfg.Logger,
 	})
 	return err
 }
@@ -51,6 +52,8 @@ func (s sessions) Start(ctx context.Context, pass door.Pass) (auth.Grant, error)
 	return auth.Grant{
 		SessionID: grant.Session.ID, Token: grant.Token,
 		EndsAt: grant.Session.EndsAt, BrowserOnly: grant.Session.BrowserOnly,
+		Access: grant.Pair.Access, AccessEndsAt: grant.Pair.AccessEndsAt,
+		Refresh: grant.Pair.Refresh, RefreshEndsAt: grant.Pair.RefreshEndsAt,
 	}, nil
 }
 

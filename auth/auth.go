@@ -82,13 +82,20 @@ type Sessions interface {
 	EndOthers(ctx context.Context, userID, keepID string, newVersion int64) error
 }
 
-// Grant is a session just made. Its token is shown this once.
+// Grant is a session just made. Its secrets are shown this once: the token of its
+// cookie, or the pair of a bearer session.
 type Grant struct {
 	SessionID   string
 	Token       token.Secret
 	EndsAt      time.Time
 	BrowserOnly bool
+	// Access and Refresh are the pair, and zero for a session with a cookie.
+	Access, Refresh             token.Secret
+	AccessEndsAt, RefreshEndsAt time.Time
 }
+
+// Bearer reports whether the session is used with a pair of tokens.
+func (g Grant) Bearer() bool { return !g.Refresh.IsZero() }
 
 // Tokens issues and consumes the secrets of mailed links; *token.Service is one.
 type Tokens interface {

@@ -29,6 +29,7 @@ type Attempt struct {
 	channels    []string
 	provenAt    time.Time
 	browserOnly bool
+	bearer      bool
 	client      Client
 }
 
@@ -38,7 +39,7 @@ func (a Attempt) UserID() string { return a.user.ID }
 func (s *Service) attempt(user User, channel string, p SignInParams) Attempt {
 	return Attempt{
 		user: user, channels: []string{channel}, provenAt: s.now(),
-		browserOnly: p.BrowserOnly, client: p.Client,
+		browserOnly: p.BrowserOnly, bearer: p.Bearer, client: p.Client,
 	}
 }
 
@@ -83,6 +84,6 @@ func (a Attempt) pass() door.Pass {
 	return door.NewPass(door.Facts{
 		UserID: a.user.ID, SecurityVersion: a.user.SecurityVersion,
 		Channels: a.channels, ProvenAt: a.provenAt,
-		BrowserOnly: a.browserOnly, IP: a.client.IP, UserAgent: a.client.UserAgent,
+		BrowserOnly: a.browserOnly, Bearer: a.bearer, IP: a.client.IP, UserAgent: a.client.UserAgent,
 	})
 }

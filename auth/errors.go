@@ -56,7 +56,4 @@ var (
 	ErrAddressTaken = problem.New(problem.Conflict, "EMAIL_TAKEN", "The address belongs to a user.")
 	// ErrSignUpNotFound is for stores: no such sign-up waits.
 	ErrSignUpNotFound = problem.New(problem.NotFound, "SIGN_UP_NOT_FOUND", "No such sign-up is waiting.")
-	// ErrBearerUnavailable answers a request for tokens in the body of an answer.
-	ErrBearerUnavailable = problem.New(problem.PermissionDenied, "BEARER_MODE_NOT_AVAILABLE",
-		"This installation gives out no bearer tokens. Use cookies.")
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/tenon-go/tenon/internal/bearer"
 	"github.com/tenon-go/tenon/internal/client"
 	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/link"
@@ -27,6 +28,12 @@ type HandlerConfig struct {
 	// RedirectTargets are further origins, and schemes of apps written like
 	// myapp://, that a callbackURL may lead to. Defaults to the own site.
 	RedirectTargets []string
+	// BearerMode offers sign-ins that end in a pair of tokens instead of a cookie.
+	// Sessions must be able to start such sessions.
+	BearerMode bool
+	// BearerOrigins are the origins, written as browsers send them, whose pages may
+	// have tokens (rule R16). Defaults to none: programs only.
+	BearerOrigins []string
 	// SetSession makes the browser keep a session just started.
 	SetSession func(w http.ResponseWriter, r *http.Request, grant Grant)
 }
@@ -36,6 +43,7 @@ type HandlerConfig struct {
 type Handler struct {
 	svc        *Service
 	cookies    cookie.Policy
+	bearers    bearer.Policy
 	links      link.Parking
 	pages      *page.Layout
 	nonces     page.Nonces
@@ -56,12 +64,16 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: handler: %w", err)
 	}
+	bearers, err := bearer.New(cfg.BearerMode, cfg.BearerOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("auth: handler: %w", err)
+	}
 	pages, err := page.New(page.Config{ProductName: cfg.ProductName})
 	if err != nil {
 		return nil, fmt.Errorf("auth: handler: %w", err)
 	}
 	return &Handler{
-		svc: svc, cookies: cookies, links: link.Parking{Cookies: cookies, Name: cookieLink}, pages: pages, nonces: page.NewNonces(cookies),
+		svc: svc, cookies: cookies, bearers: bearers, links: link.Parking{Cookies: cookies, Name: cookieLink}, pages: pages, nonces: page.NewNonces(cookies),
 		redirects: redirects, setSession: cfg.SetSession,
 	}, nil
 }

@@ -2,8 +2,8 @@ package auth
 
 import (
 	"net/http"
-	"strings"
 
+	"github.com/tenon-go/tenon/internal/bearer"
 	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
@@ -18,12 +18,12 @@ type signInRequest struct {
 
 // SignIn answers POST /sign-in/email.
 func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
-	if strings.EqualFold(r.Header.Get("X-Token-Mode"), "bearer") {
-		problem.Write(w, r, ErrBearerUnavailable)
-		return
-	}
 	var body signInRequest
-	if err := route.Decode(r, &body); err != nil {
+	tokens, err := h.WantsTokens(r)
+	if err == nil {
+		err = route.Decode(r, &body)
+	}
+	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
@@ -34,7 +34,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	user, grant, err := h.svc.SignIn(r.Context(), SignInParams{
 		Email: body.Email, Password: body.Password, CallbackURL: callback,
-		BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Client: ClientOf(r),
+		BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Bearer: tokens, Client: ClientOf(r),
 	})
 	if err != nil {
 		problem.Write(w, r, err)
@@ -54,24 +54,34 @@ type Answer struct {
 	Page bool
 }
 
-// signInResponse is the official client's.
+// signInResponse is the official client's, and with a bearer session the pair of
+// its tokens.
 type signInResponse struct {
 	Redirect bool         `json:"redirect"`
 	Token    *string      `json:"token"`
 	URL      *string      `json:"url"`
 	User     UserResponse `json:"user"`
+	*bearer.Tokens
 }
 
+// WantsTokens reports whether the request of a first factor asks for a pair of
+// tokens instead of a cookie (rule R16). The error is the answer to one that asks
+// and may not have them; it comes before anything is guessed or charged.
+func (h *Handler) WantsTokens(r *http.Request) (bool, error) { return h.bearers.Wants(r) }
+
 // Answer hands a session that was just made to the client. It is the one place
-// that does, whatever the way in was. The session is in the cookie alone: the
-// body has no credential.
+// that does, whatever the way in was. The session is in the cookie alone, and the
+// body has no credential; or in the body alone, and no cookie is set. Which of the
+// two the session itself says, not the request.
 func (h *Handler) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
-	h.setSession(w, r, a.Grant)
-	if a.Page {
+	response := signInResponse{User: NewUserResponse(a.User)}
+	if a.Grant.Bearer() {
+		tokens := bearer.NewTokens(a.Grant.Access, a.Grant.AccessEndsAt, a.Grant.Refresh, a.Grant.RefreshEndsAt)
+		response.Tokens = &tokens
+	} else if h.setSession(w, r, a.Grant); a.Page {
 		link.SeeOther(w, firstOf(a.CallbackURL, "/"))
 		return
 	}
-	response := signInResponse{User: NewUserResponse(a.User)}
 	if a.CallbackURL != "" {
 		response.Redirect, response.URL = true, &a.CallbackURL
 	}

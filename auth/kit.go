@@ -138,7 +138,10 @@ func (s *Service) Link(path string, secret token.Secret, callbackURL string) str
 type AttemptParams struct {
 	// BrowserOnly asks for a session that ends with the browser.
 	BrowserOnly bool
-	Client      Client
+	// Bearer asks for a pair of tokens instead of a cookie, as the request of the
+	// first factor did (rule R16); see [Handler.WantsTokens].
+	Bearer bool
+	Client Client
 	// Guess is the guess that was charged for the proof, if there was one. The
 	// door gives it back.
 	Guess GuessKey
@@ -163,7 +166,7 @@ func (s *Service) Attempt(ctx context.Context, proof door.Proof, p AttemptParams
 	}
 	return Attempt{
 		user: user, channels: []string{proven.Channel}, provenAt: proven.At,
-		browserOnly: p.BrowserOnly, client: p.Client, guess: p.Guess,
+		browserOnly: p.BrowserOnly, bearer: p.Bearer, client: p.Client, guess: p.Guess,
 	}, nil
 }
 

@@ -19,6 +19,8 @@ type SignInParams struct {
 	Password string
 	// BrowserOnly asks for a session that ends with the browser.
 	BrowserOnly bool
+	// Bearer asks for a pair of tokens instead of a cookie (rule R16).
+	Bearer bool
 	// CallbackURL is put into the link that is mailed again if the address was
 	// never proven.
 	CallbackURL string

@@ -137,6 +137,21 @@ func (s *Service) lookupAccess(ctx context.Context, finder Finder, raw string) (
 	return found, nil
 }
 
+// signOutAccess is SignOut for the session of an access token.
+func (s *Service) signOutAccess(ctx context.Context, raw string) error {
+	found, err := s.LookupAccess(ctx, raw)
+	if errors.Is(err, ErrNoSession) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(ctx context.Context) error {
+		_, err := s.end(ctx, Ending{UserID: found.Session.UserID, ID: found.Session.ID})
+		return err
+	})
+}
+
 // activeKeys returns the subkeys under which refresh tokens are made now.
 func (s *Service) activeKeys(ctx context.Context) (family.Keys, error) {
 	kid, next, err := s.cfg.Peppers.ActiveSubkey(ctx, crypto.PurposeToken, family.LabelNext)

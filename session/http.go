@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/tenon-go/tenon/internal/bearer"
 	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/route"
 )
@@ -23,6 +24,10 @@ type HandlerConfig struct {
 	// TrustedOrigins may call the unsafe routes besides BaseURL's own (rule R16).
 	// Defaults to none.
 	TrustedOrigins []string
+	// BearerOrigins are the origins, written as browsers send them, whose pages may
+	// have the tokens of bearer sessions (rule R16). They have to be among
+	// TrustedOrigins too, unless they are BaseURL's. Defaults to none: programs only.
+	BearerOrigins []string
 	// Finder finds the sessions of requests, such as a sessioncache.Cache before
 	// the service. Defaults to the service itself.
 	Finder Finder
@@ -36,6 +41,7 @@ type Handler struct {
 	svc     *Service
 	finder  Finder
 	cookies cookie.Policy
+	bearers bearer.Policy
 	served  http.Handler
 }
 
@@ -48,7 +54,11 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session: HandlerConfig.BaseURL: %w", err)
 	}
-	h := &Handler{svc: svc, finder: svc, cookies: cookies}
+	bearers, err := bearer.New(svc.Bearer(), cfg.BearerOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("session: HandlerConfig.BearerOrigins: %w", err)
+	}
+	h := &Handler{svc: svc, finder: svc, cookies: cookies, bearers: bearers}
 	if cfg.Finder != nil {
 		h.finder = cfg.Finder
 	}
@@ -72,7 +82,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.served.S
 // Routes lists the endpoints. A host that serves the table itself puts
 // [Handler.Middleware] around it and checks route.User with [CheckUser].
 func (h *Handler) Routes() route.Table {
-	return route.Table{
+	return append(h.tokenRoutes(), route.Table{
 		{
 			Method: http.MethodGet, Path: "/get-session", Access: route.Public,
 			Summary: "Who is signed in: the session and its user, or null",
@@ -100,7 +110,7 @@ func (h *Handler) Routes() route.Table {
 			Request: empty{}, Ignored: []string{"callbackURL", "disableRedirect", "state"},
 			Response: signedOut{}, Handler: h.SignOut,
 		},
-	}
+	}...)
 }
 
 // SetCookie hands the grant's token to the browser. Its Max-Age reaches to the
@@ -108,6 +118,9 @@ func (h *Handler) Routes() route.Table {
 // server alone judges when a session idled. A browser-only session's cookie has
 // no Max-Age.
 func (h *Handler) SetCookie(w http.ResponseWriter, g Grant) {
+	if g.Token.IsZero() {
+		return // a bearer session has no cookie
+	}
 	var life time.Duration
 	if !g.Session.BrowserOnly {
 		life = max(g.Session.EndsAt.Sub(h.svc.now()), time.Second)
@@ -119,6 +132,9 @@ func (h *Handler) SetCookie(w http.ResponseWriter, g Grant) {
 // session that the browser had before, if it had one (ASVS 7.2.4). That this
 // fails must not undo the new one; it is logged.
 func (h *Handler) ReplaceSession(w http.ResponseWriter, r *http.Request, g Grant) {
+	if g.Token.IsZero() {
+		return // a bearer session leaves the browser's alone (rule R16)
+	}
 	if old := h.token(r); old != "" {
 		if err := h.svc.SignOut(r.Context(), old); err != nil {
 			h.svc.cfg.Logger.WarnContext(r.Context(), "session: the browser's earlier session was not ended", "error", err)

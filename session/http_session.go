@@ -70,7 +70,7 @@ func (h *Handler) RevokeSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if request.Token == caller.SessionID {
-		h.ClearCookie(w)
+		h.forget(w, r)
 	}
 	route.WriteJSON(w, r, http.StatusOK, status{Status: true})
 }
@@ -79,7 +79,7 @@ func (h *Handler) RevokeSession(w http.ResponseWriter, r *http.Request) {
 // sessions and clears the cookie.
 func (h *Handler) RevokeSessions(w http.ResponseWriter, r *http.Request) {
 	if h.revokeMany(w, r, func(*principal.Principal) string { return "" }) {
-		h.ClearCookie(w)
+		h.forget(w, r)
 		route.WriteJSON(w, r, http.StatusOK, status{Status: true})
 	}
 }
@@ -109,7 +109,8 @@ func (h *Handler) revokeMany(w http.ResponseWriter, r *http.Request, keep func(*
 }
 
 // SignOut answers POST sign-out. It ends the session that the cookie opens, if
-// there is one, and clears the cookie; it says the same to everybody. During an
+// there is one, and clears the cookie, or the session of the access token; it says
+// the same to everybody. During an
 // outage it answers 503 and leaves the cookie, so that another try ends the
 // session rather than only hiding it.
 func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
@@ -127,13 +128,21 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
 // EndSession does what SignOut does and leaves the answer to the host, for pages
 // of its own. On an error the cookie stays.
 func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
+	if !cookiesCount(r) {
+		return h.svc.signOutAccess(r.Context(), bearerToken(r))
+	}
 	if err := h.svc.SignOut(r.Context(), h.token(r)); err != nil {
 		return err
 	}
+	h.ClearCookie(w)
+	return nil
+}
+
+// forget clears the cookie of the session that was ended, if it had one.
+func (h *Handler) forget(w http.ResponseWriter, r *http.Request) {
 	if cookiesCount(r) {
 		h.ClearCookie(w)
 	}
-	return nil
 }
 
 // callerOf returns the caller who came with a session. A key has none, and must

@@ -8,8 +8,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
+	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/token"
 )
 
 // Header is the request header by which a client chooses: "bearer", or "cookie"
@@ -80,4 +83,20 @@ func (p Policy) Check(r *http.Request) error {
 		return nil
 	}
 	return ErrOrigin
+}
+
+// Tokens is a pair of tokens as an answer's body holds it.
+type Tokens struct {
+	AccessToken           string     `json:"accessToken" description:"Send it as Authorization: Bearer."`
+	AccessTokenExpiresAt  route.Time `json:"accessTokenExpiresAt"`
+	RefreshToken          string     `json:"refreshToken" description:"It works once, at token/refresh."`
+	RefreshTokenExpiresAt route.Time `json:"refreshTokenExpiresAt" description:"When the session ends if it is not used until then."`
+}
+
+// NewTokens writes a pair. The client holds the secrets from here on.
+func NewTokens(access token.Secret, accessEnds time.Time, refresh token.Secret, refreshEnds time.Time) Tokens {
+	return Tokens{
+		AccessToken: access.Reveal(), AccessTokenExpiresAt: route.NewTime(accessEnds),
+		RefreshToken: refresh.Reveal(), RefreshTokenExpiresAt: route.NewTime(refreshEnds),
+	}
 }

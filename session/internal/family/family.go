@@ -176,8 +176,12 @@ func Parse(raw string) (Token, error) {
 		into  []byte
 		width int
 	}{
-		{id[:], familyDigits}, {count[:], generationDigits}, {kid[:], kidDigits},
-		{t.secret[:], secretDigits}, {t.tag[:], tagDigits}, {checksum[:], checksumDigits},
+		{id[:], familyDigits},
+		{count[:], generationDigits},
+		{kid[:], kidDigits},
+		{t.secret[:], secretDigits},
+		{t.tag[:], tagDigits},
+		{checksum[:], checksumDigits},
 	} {
 		if !number(part.into, rest[:part.width]) {
 			return Token{}, ErrMalformed

@@ -18,7 +18,8 @@ const (
 	Length = selectorAt + selectorLen + secretLen + checksumLen
 	// Pattern is a regular expression that finds tokens of every kind in text.
 	// A match is a token only if Parse accepts it: the checksum lets a leak
-	// scanner be exact.
+	// scanner be exact. Refresh tokens are longer and have a pattern in package
+	// session.
 	Pattern = `\btnn_[a-z]{3}_[0-9A-Za-z]{54}\b`
 
 	kindLen     = 3

@@ -99,6 +99,7 @@ func (c *cache) read(ctx context.Context) (*keySet, error) {
 	c.mu.Unlock()
 	if first {
 		c.fly(ctx, f)
+		return f.set, f.err
 	}
 	select {
 	case <-f.done:

@@ -23,7 +23,7 @@ const site = "https://example.com"
 // The key of RFC 8037, appendix A.1, and its thumbprint of A.3.
 const (
 	rfcSeed = "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"
-	rfcX    = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwaaPJHURo"
+	rfcX    = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 	rfcKID  = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 )
 

@@ -24,8 +24,12 @@ func (s *Service) Init(ctx context.Context) error {
 		if in(rows, StateSigning) != nil {
 			return nil
 		}
-		if err := s.startSigning(ctx, in(rows, StatePublished)); err != nil {
+		won, err := s.startSigning(ctx, in(rows, StatePublished))
+		if err != nil {
 			return fmt.Errorf("jwt: init: %w", err)
+		}
+		if won {
+			return nil
 		}
 	}
 	return fmt.Errorf("jwt: init: %w", ErrNoSigningKey)
@@ -44,7 +48,7 @@ func (s *Service) Maintain(ctx context.Context) error {
 		return fmt.Errorf("jwt: maintain: %w", err)
 	}
 	if signing := in(rows, StateSigning); signing != nil {
-		if err := s.advance(ctx, *signing, in(rows, StatePublished)); err != nil {
+		if _, err := s.advance(ctx, *signing, in(rows, StatePublished)); err != nil {
 			return fmt.Errorf("jwt: maintain: %w", err)
 		}
 	}
@@ -102,7 +106,7 @@ func (s *Service) signingKey(ctx context.Context) (*key, error) {
 
 // startSigning gives an installation without a signing key one: the next where there is one, else a new one. There is
 // nobody yet who could have cached a key set without it, or it is an emergency.
-func (s *Service) startSigning(ctx context.Context, next *Key) error {
+func (s *Service) startSigning(ctx context.Context, next *Key) (bool, error) {
 	if next == nil {
 		return s.add(ctx, StateSigning)
 	}
@@ -110,7 +114,7 @@ func (s *Service) startSigning(ctx context.Context, next *Key) error {
 	return s.promote(ctx, Promotion{Sign: next.ID, PublishedBy: now, At: now})
 }
 
-func (s *Service) advance(ctx context.Context, signing Key, next *Key) error {
+func (s *Service) advance(ctx context.Context, signing Key, next *Key) (bool, error) {
 	now := s.cfg.now()
 	ends := signing.SigningAt.Add(s.cfg.RotateEvery)
 	switch {
@@ -122,14 +126,14 @@ func (s *Service) advance(ctx context.Context, signing Key, next *Key) error {
 			Retire: signing.ID, SigningBy: now.Add(-s.cfg.RotateEvery), At: now,
 		})
 	}
-	return nil
+	return false, nil
 }
 
-// add makes a key, unless another process is faster.
-func (s *Service) add(ctx context.Context, state State) error {
+// add makes a key and says whether it did: another process may be faster.
+func (s *Service) add(ctx context.Context, state State) (bool, error) {
 	row, err := newKey(ctx, s.cfg)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if row.State = state; state == StateSigning {
 		row.SigningAt = row.PublishedAt
@@ -138,18 +142,18 @@ func (s *Service) add(ctx context.Context, state State) error {
 	return s.changed(ctx, "jwt: key made", row.ID, won, err)
 }
 
-func (s *Service) promote(ctx context.Context, p Promotion) error {
+func (s *Service) promote(ctx context.Context, p Promotion) (bool, error) {
 	won, err := s.store.PromoteKey(ctx, p)
 	return s.changed(ctx, "jwt: key signs", p.Sign, won, err)
 }
 
 // changed ends a change of the keys. What was read before it is out of date, whoever won.
-func (s *Service) changed(ctx context.Context, what, kid string, won bool, err error) error {
+func (s *Service) changed(ctx context.Context, what, kid string, won bool, err error) (bool, error) {
 	s.keys.forget()
 	if won && err == nil {
 		s.cfg.Logger.InfoContext(ctx, what, slog.String("kid", kid))
 	}
-	return err
+	return won, err
 }
 
 func (s *Service) refuseTransaction(ctx context.Context, op string) error {

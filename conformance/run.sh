@@ -2,6 +2,7 @@
 # Runs the outside judges, one line each; a judge that fails shows what it said.
 #
 #   envelope  the sealed bytes, by a second implementation in Node
+#   jwt       access tokens and their key set, by a second reader in Node
 #   client    the routes, by the official better-auth client, on SQLite and PostgreSQL
 #   browser   the pages, by Chromium without JavaScript
 #   transit   crypto/transitkms, by the transit engine of HashiCorp Vault
@@ -64,6 +65,8 @@ chromium() {
 
 envelope() { judge envelope go test -count=1 -run '^TestNode' ./crypto; }
 
+jwt() { judge jwt go test -count=1 -run '^TestNode' ./token/jwt; }
+
 client() {
   if packages; then judge client npm --prefix conformance run -s client; else missing client "npm could not install better-auth"; fi
 }
@@ -91,13 +94,13 @@ if command -v node >"$work/which" && command -v npm >"$work/which"; then
   export TENON_QUICKSTART=$work/quickstart
   go build -o "$TENON_QUICKSTART" ./examples/quickstart
 else
-  for name in envelope client browser; do
+  for name in envelope jwt client browser; do
     eval "$name() { missing $name 'there is no node and npm'; }"
   done
 fi
-for name in ${*:-envelope client browser transit}; do
+for name in ${*:-envelope jwt client browser transit}; do
   case $name in
-    envelope | client | browser | transit) "$name" ;;
+    envelope | jwt | client | browser | transit) "$name" ;;
     *) echo "conformance: there is no judge called $name" >&2; exit 2 ;;
   esac
 done

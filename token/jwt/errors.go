@@ -14,7 +14,7 @@ var (
 	// ErrConfig means that a Config is not acceptable; the wrapping text says which field.
 	ErrConfig = problem.New(problem.Internal, "JWT_CONFIG", "The configuration is not acceptable.")
 	// ErrNoSigningKey means that no key may sign: none was made yet, or the one there is does not open. Keys are not
-	// made anew in silence (R28): Init makes the first, Revoke replaces a broken one.
+	// made anew in silence (R28): Init makes the first, Revoke replaces a broken one. It passes as an outage does.
 	ErrNoSigningKey = problem.New(problem.Unavailable, "JWT_NO_SIGNING_KEY",
 		"The service is temporarily unavailable.").With(problem.ErrUnavailable)
 	// ErrUnknownKey means that there is no key with this id to revoke.

@@ -3,7 +3,6 @@ package jwt_test
 import (
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"io"
 	"log/slog"
 	"strings"
@@ -147,8 +146,6 @@ func unb64(t testing.TB, s string) []byte {
 	t.Helper()
 	return assert.Must(base64.RawURLEncoding.DecodeString(s))(t)
 }
-
-func unhex(t testing.TB, s string) []byte { t.Helper(); return assert.Must(hex.DecodeString(s))(t) }
 
 // fixed reads the same bytes over and over.
 type fixed []byte

@@ -14,8 +14,8 @@ import (
 // Mint makes an access token. IssuedAt defaults to now, ExpiresAt to Config.TTL later, ID to a new UUIDv7; Subject and
 // SessionID are required. Whether the session may have a token is the business of the caller, who knows it.
 //
-// Without any key yet it makes the first one, outside of transactions only. Errors: [ErrClaims], [ErrNoSigningKey],
-// [ErrInTransaction], and problem.ErrUnavailable during an outage.
+// Without any key yet it makes the first one, but not inside a transaction: that is an [ErrNoSigningKey], so call Init at
+// start. Errors: [ErrClaims], [ErrNoSigningKey], and problem.ErrUnavailable during an outage.
 func (s *Service) Mint(ctx context.Context, c Claims) (token.Secret, error) {
 	c, err := s.complete(c)
 	if err == nil {

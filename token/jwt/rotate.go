@@ -92,6 +92,9 @@ func (s *Service) signingKey(ctx context.Context) (*key, error) {
 	if set.signing != nil {
 		return set.signing, nil
 	}
+	if s.store.InTransaction(ctx) {
+		return nil, fmt.Errorf("the first key is made outside of transactions, by Init: %w", ErrNoSigningKey)
+	}
 	if err := s.Init(ctx); err != nil {
 		return nil, err
 	}
@@ -139,19 +142,19 @@ func (s *Service) add(ctx context.Context, state State) (bool, error) {
 		row.SigningAt = row.PublishedAt
 	}
 	won, err := s.store.AddKey(ctx, row)
-	return s.changed(ctx, "jwt: key made", row.ID, won, err)
+	return s.changed(ctx, row.ID, state, won, err)
 }
 
 func (s *Service) promote(ctx context.Context, p Promotion) (bool, error) {
 	won, err := s.store.PromoteKey(ctx, p)
-	return s.changed(ctx, "jwt: key signs", p.Sign, won, err)
+	return s.changed(ctx, p.Sign, StateSigning, won, err)
 }
 
 // changed ends a change of the keys. What was read before it is out of date, whoever won.
-func (s *Service) changed(ctx context.Context, what, kid string, won bool, err error) (bool, error) {
+func (s *Service) changed(ctx context.Context, kid string, state State, won bool, err error) (bool, error) {
 	s.keys.forget()
 	if won && err == nil {
-		s.cfg.Logger.InfoContext(ctx, what, slog.String("kid", kid))
+		s.cfg.Logger.InfoContext(ctx, "jwt: key changed", slog.String("kid", kid), slog.String("state", string(state)))
 	}
 	return won, err
 }

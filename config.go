@@ -86,6 +86,18 @@ type Config struct {
 	// to 7 days, 30 days and 24 hours.
 	SessionIdle, SessionAbsolute, SessionBrowserOnly time.Duration
 
+	// Sessions is what sessions are configured by beyond that: their bounds by level
+	// of assurance, how many a user may have, the life of bearers' tokens. It may
+	// start from session.NIST(). New sets its Peppers, Users, Organizations, Hooks,
+	// Logger and Now. Defaults to session's defaults.
+	Sessions session.Config
+	// MultiSession lets one browser be signed in as several users, with routes to
+	// list them and to change between them. Defaults to false: signing in ends the
+	// browser's earlier session.
+	MultiSession bool
+	// MaxSessionsPerBrowser is how many then at most, 2 to 20. Defaults to 5.
+	MaxSessionsPerBrowser int
+
 	// AuthHooks, SessionHooks and TenancyHooks run inside the transactions of
 	// their packages, after Tenon's own.
 	AuthHooks    auth.Hooks

@@ -1,12 +1,14 @@
 package tenon
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/authbun"
 	"github.com/tenon-go/tenon/internal/door"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/session/sessionbun"
 	"github.com/tenon-go/tenon/tenancy/tenancybun"
@@ -17,23 +19,18 @@ func (a *App) wireSession() error {
 	if err != nil {
 		return err
 	}
-	a.Sessions, err = session.New(store, session.Config{
-		Peppers:       a.Keys,
-		AccessTokens:  accessTokens{a.AccessTokens},
-		Idle:          a.cfg.SessionIdle,
-		Absolute:      a.cfg.SessionAbsolute,
-		BrowserOnly:   a.cfg.SessionBrowserOnly,
-		Users:         a.users,
-		Organizations: a.Organizations,
-		Hooks:         a.cfg.SessionHooks,
-		Logger:        a.cfg.Logger,
-		Now:           a.DB.Now,
-	})
-	if err != nil {
+	cfg := a.cfg.Sessions
+	cfg.Idle = cmp.Or(a.cfg.SessionIdle, cfg.Idle)
+	cfg.Absolute = cmp.Or(a.cfg.SessionAbsolute, cfg.Absolute)
+	cfg.BrowserOnly = cmp.Or(a.cfg.SessionBrowserOnly, cfg.BrowserOnly)
+	cfg.Peppers, cfg.AccessTokens, cfg.Users, cfg.Organizations = a.Keys, accessTokens{a.AccessTokens}, a.users, a.Organizations
+	cfg.Hooks, cfg.Logger, cfg.Now = a.cfg.SessionHooks, a.cfg.Logger, a.DB.Now
+	if a.Sessions, err = session.New(store, cfg); err != nil {
 		return err
 	}
 	a.sessionHTTP, err = session.NewHandler(a.Sessions, session.HandlerConfig{
 		BaseURL: a.cfg.BaseURL, TrustedOrigins: a.cfg.TrustedOrigins, BearerOrigins: a.cfg.BearerOrigins, Logger: a.cfg.Logger,
+		MultiSession: a.cfg.MultiSession, MaxPerBrowser: a.cfg.MaxSessionsPerBrowser,
 	})
 	return err
 }
@@ -46,15 +43,28 @@ type sessions struct {
 // Start implements auth.Sessions.
 func (s sessions) Start(ctx context.Context, pass door.Pass) (auth.Grant, error) {
 	grant, err := s.svc.Start(ctx, pass)
-	if err != nil {
-		return auth.Grant{}, err
-	}
+	return authGrant(grant), err
+}
+
+// Elevate makes the caller's session fresh by what was just proven, and returns
+// it with a new token.
+func (s sessions) Elevate(ctx context.Context, caller *principal.Principal, proof door.Proof) (auth.Grant, error) {
+	grant, err := s.svc.Elevate(ctx, caller, proof)
+	return authGrant(grant), err
+}
+
+// RecordStepUpFailure counts a failed step-up and says whether it ended the
+// caller's session.
+func (s sessions) RecordStepUpFailure(ctx context.Context, caller *principal.Principal) (ended bool, err error) {
+	return s.svc.RecordStepUpFailure(ctx, caller)
+}
+
+func authGrant(g session.Grant) auth.Grant {
 	return auth.Grant{
-		SessionID: grant.Session.ID, Token: grant.Token,
-		EndsAt: grant.Session.EndsAt, BrowserOnly: grant.Session.BrowserOnly,
-		Access: grant.Pair.Access, AccessEndsAt: grant.Pair.AccessEndsAt,
-		Refresh: grant.Pair.Refresh, RefreshEndsAt: grant.Pair.RefreshEndsAt,
-	}, nil
+		SessionID: g.Session.ID, Token: g.Token, EndsAt: g.Session.EndsAt, BrowserOnly: g.Session.BrowserOnly,
+		Access: g.Pair.Access, AccessEndsAt: g.Pair.AccessEndsAt,
+		Refresh: g.Pair.Refresh, RefreshEndsAt: g.Pair.RefreshEndsAt,
+	}
 }
 
 // EndOthers implements auth.Sessions.
@@ -62,13 +72,24 @@ func (s sessions) EndOthers(ctx context.Context, userID, keepID string, newVersi
 	return s.svc.RevokeUser(ctx, userID, keepID, newVersion)
 }
 
-// SetSession makes the browser keep a session that App.Auth started, and ends the
-// one that it had before, for hosts that sign users in from pages of their own.
+// SetSession makes the browser keep a session that App.Auth started, for hosts
+// that sign users in from pages of their own. The session that it had before
+// ends, unless Config.MultiSession lets it wait.
 func (a *App) SetSession(w http.ResponseWriter, r *http.Request, grant auth.Grant) {
-	a.sessionHTTP.ReplaceSession(w, r, session.Grant{
-		Session: session.Session{ID: grant.SessionID, EndsAt: grant.EndsAt, BrowserOnly: grant.BrowserOnly},
-		Token:   grant.Token,
-	})
+	a.sessionHTTP.AddSession(w, r, sessionGrant(grant))
+}
+
+// RenewSession makes the browser keep the new token of the session that it has,
+// after a step-up.
+func (a *App) RenewSession(w http.ResponseWriter, grant auth.Grant) {
+	a.sessionHTTP.SetCookie(w, sessionGrant(grant))
+}
+
+func sessionGrant(g auth.Grant) session.Grant {
+	return session.Grant{
+		Session: session.Session{ID: g.SessionID, EndsAt: g.EndsAt, BrowserOnly: g.BrowserOnly},
+		Token:   g.Token,
+	}
 }
 
 // SignOut ends the session of the request's cookie and clears it, for hosts that

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -62,6 +64,12 @@ func (s *Service) Bearer() bool { return s.cfg.AccessTokens != nil }
 
 // newFamily makes the row and the first pair of a bearer session.
 func (s *Service) newFamily(ctx context.Context, session Session) (Record, Pair, error) {
+	return s.anew(ctx, session, 1)
+}
+
+// anew makes a pair whose refresh token is the session's from that generation on,
+// and what recognises it.
+func (s *Service) anew(ctx context.Context, session Session, generation int64) (Record, Pair, error) {
 	if !s.Bearer() {
 		return Record{}, Pair{}, ErrBearerUnavailable
 	}
@@ -69,7 +77,7 @@ func (s *Service) newFamily(ctx context.Context, session Session) (Record, Pair,
 	if err != nil {
 		return Record{}, Pair{}, err
 	}
-	first, err := family.First(s.cfg.Rand, session.ID, keys)
+	first, err := family.Anew(s.cfg.Rand, session.ID, generation, keys)
 	if err != nil {
 		return Record{}, Pair{}, err
 	}
@@ -79,7 +87,7 @@ func (s *Service) newFamily(ctx context.Context, session Session) (Record, Pair,
 	}
 	record := Record{Session: session, Selector: selector, Verifier: first.Verifier(keys), Generation: first.Generation}
 	pair, err := s.pair(ctx, first, Family{
-		UserID: session.UserID, SecurityVersion: session.SecurityVersion, IdleEndsAt: session.IdleEndsAt,
+		UserID: session.UserID, SecurityVersion: session.SecurityVersion, IdleEndsAt: session.IdleEndsAt, FreshAt: session.FreshAt,
 	})
 	return record, pair, err
 }
@@ -98,7 +106,7 @@ func (s *Service) pair(ctx context.Context, refresh family.Token, row Family) (P
 	}
 	access, err := s.cfg.AccessTokens.Mint(ctx, AccessClaims{
 		Subject: row.UserID, SessionID: refresh.Family, Epoch: row.SecurityVersion,
-		IssuedAt: now, ExpiresAt: ends, ID: id.String(),
+		IssuedAt: now, ExpiresAt: ends, ID: stamp(row.FreshAt) + "." + id.String(),
 	})
 	if err != nil {
 		return Pair{}, fmt.Errorf("mint an access token: %w", err)
@@ -131,7 +139,7 @@ func (s *Service) lookupAccess(ctx context.Context, finder Finder, raw string) (
 	if err != nil {
 		return nil, err
 	}
-	if found.User.ID != claims.Subject {
+	if found.User.ID != claims.Subject || stampedBefore(claims.ID, found.Session.FreshAt) {
 		return nil, ErrNoSession
 	}
 	return found, nil
@@ -150,6 +158,18 @@ func (s *Service) signOutAccess(ctx context.Context, raw string) error {
 		_, err := s.end(ctx, Ending{UserID: found.Session.UserID, ID: found.Session.ID})
 		return err
 	})
+}
+
+// stamp says in an access token's id as of which elevation it was made.
+func stamp(freshAt time.Time) string { return strconv.FormatInt(freshAt.UnixMicro(), 36) }
+
+// stampedBefore reports whether the token with that id is from before the
+// elevation at freshAt, which replaced it (CVE-2024-28197). A token from after it
+// is fine: a cache may know the session as it was a moment ago.
+func stampedBefore(id string, freshAt time.Time) bool {
+	text, _, _ := strings.Cut(id, ".")
+	micros, err := strconv.ParseInt(text, 36, 64)
+	return err != nil || micros < freshAt.UnixMicro()
 }
 
 // activeKeys returns the subkeys under which refresh tokens are made now.

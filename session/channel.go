@@ -45,6 +45,20 @@ func assurance(channels []string) int {
 	return 1
 }
 
+// addChannel returns channels with one more proven. First factors stay in front,
+// and what can be a second factor goes to the end, so that assurance only rises.
+func addChannel(channels []string, channel string) []string {
+	known := slices.Contains(channels, channel)
+	if known && !isSecondFactor(channel) {
+		return channels
+	}
+	all := slices.DeleteFunc(slices.Clone(channels), func(c string) bool { return c == channel })
+	if len(all) == maxChannels {
+		all = slices.Delete(all, 1, 2)
+	}
+	return append(all, channel)
+}
+
 // maxSkew is how far the clock of another process may be ahead.
 const maxSkew = time.Minute
 

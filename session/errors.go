@@ -30,6 +30,9 @@ var (
 	// ErrInTransaction means that a call whose trace must not be rolled back was
 	// made inside a transaction (rules R8, R14).
 	ErrInTransaction = problem.New(problem.Internal, "IN_TRANSACTION", "This call must not run inside a transaction.")
+	// ErrNotInBrowser means that the request's cookies hold no live session with
+	// that id, whatever the user's other browsers hold (rule R16).
+	ErrNotInBrowser = problem.New(problem.Unauthenticated, "INVALID_SESSION_TOKEN", "This browser has no such session.")
 	// ErrNoPass means that a session was asked for without a pass of the door,
 	// or with one that vouches for nothing (rule R2).
 	ErrNoPass = problem.New(problem.Internal, "NO_PASS", "A session needs a pass.")

@@ -9,6 +9,14 @@ import (
 // SessionStarted says that a user signed in.
 type SessionStarted struct{ Session Session }
 
+// SessionElevated says that the user of a session proved one more factor, or one
+// once more. Session is as it is now; its earlier token is dead.
+type SessionElevated struct {
+	Session Session
+	// Channel is what was proven.
+	Channel string
+}
+
 // SessionRevoked says that a session was ended before its time.
 type SessionRevoked struct{ UserID, SessionID string }
 
@@ -24,9 +32,10 @@ type RefreshReused struct {
 // Hooks are told what happened, inside the transaction in which it happens: an
 // error undoes it. A nil func is skipped. They may be called concurrently.
 type Hooks struct {
-	SessionStarted func(ctx context.Context, e SessionStarted) error
-	SessionRevoked func(ctx context.Context, e SessionRevoked) error
-	RefreshReused  func(ctx context.Context, e RefreshReused) error
+	SessionStarted  func(ctx context.Context, e SessionStarted) error
+	SessionElevated func(ctx context.Context, e SessionElevated) error
+	SessionRevoked  func(ctx context.Context, e SessionRevoked) error
+	RefreshReused   func(ctx context.Context, e RefreshReused) error
 }
 
 // JoinHooks returns Hooks that call those of all in order and stop at the first
@@ -35,6 +44,7 @@ func JoinHooks(all ...Hooks) Hooks {
 	var joined Hooks
 	for _, h := range all {
 		joined.SessionStarted = hook.Chain(joined.SessionStarted, h.SessionStarted)
+		joined.SessionElevated = hook.Chain(joined.SessionElevated, h.SessionElevated)
 		joined.SessionRevoked = hook.Chain(joined.SessionRevoked, h.SessionRevoked)
 		joined.RefreshReused = hook.Chain(joined.RefreshReused, h.RefreshReused)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tenon-go/tenon/internal/bearer"
@@ -28,6 +29,13 @@ type HandlerConfig struct {
 	// have the tokens of bearer sessions (rule R16). They have to be among
 	// TrustedOrigins too, unless they are BaseURL's. Defaults to none: programs only.
 	BearerOrigins []string
+	// MultiSession lets one browser be signed in as several users at once, one of
+	// them active, as the better-auth plugin multi-session does: signing in adds a
+	// session instead of ending the one before. Defaults to false.
+	MultiSession bool
+	// MaxPerBrowser is how many sessions one browser has at most with MultiSession,
+	// 2 to 20: one more sign-in ends its oldest. Defaults to 5.
+	MaxPerBrowser int
 	// Finder finds the sessions of requests, such as a sessioncache.Cache before
 	// the service. Defaults to the service itself.
 	Finder Finder
@@ -43,6 +51,8 @@ type Handler struct {
 	cookies cookie.Policy
 	bearers bearer.Policy
 	served  http.Handler
+	// maxBrowser is how many sessions one browser has, 0 without MultiSession.
+	maxBrowser int
 }
 
 // NewHandler returns the Handler of svc, or says what is wrong with cfg.
@@ -61,6 +71,9 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	h := &Handler{svc: svc, finder: svc, cookies: cookies, bearers: bearers}
 	if cfg.Finder != nil {
 		h.finder = cfg.Finder
+	}
+	if h.maxBrowser, err = cfg.maxBrowser(); err != nil {
+		return nil, err
 	}
 	table, err := h.Routes().Handler(route.Config{
 		BaseURL:        cfg.BaseURL,
@@ -82,7 +95,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.served.S
 // Routes lists the endpoints. A host that serves the table itself puts
 // [Handler.Middleware] around it and checks route.User with [CheckUser].
 func (h *Handler) Routes() route.Table {
-	return append(h.tokenRoutes(), route.Table{
+	return slices.Concat(h.tokenRoutes(), h.multiRoutes(), route.Table{
 		{
 			Method: http.MethodGet, Path: "/get-session", Access: route.Public,
 			Summary: "Who is signed in: the session and its user, or null",
@@ -110,10 +123,11 @@ func (h *Handler) Routes() route.Table {
 			Request: empty{}, Ignored: []string{"callbackURL", "disableRedirect", "state"},
 			Response: signedOut{}, Handler: h.SignOut,
 		},
-	}...)
+	})
 }
 
-// SetCookie hands the grant's token to the browser. Its Max-Age reaches to the
+// SetCookie hands the grant's token to the browser: of a session just started, or
+// just elevated. Its Max-Age reaches to the
 // absolute end of the session, so that the cookie never has to be renewed: the
 // server alone judges when a session idled. A browser-only session's cookie has
 // no Max-Age.
@@ -121,16 +135,28 @@ func (h *Handler) SetCookie(w http.ResponseWriter, g Grant) {
 	if g.Token.IsZero() {
 		return // a bearer session has no cookie
 	}
-	var life time.Duration
-	if !g.Session.BrowserOnly {
-		life = max(g.Session.EndsAt.Sub(h.svc.now()), time.Second)
+	h.activate(w, g.Session, g.Token.Reveal())
+	if h.maxBrowser > 0 && g.Session.ID != "" {
+		h.cookies.Set(w, multiName+g.Session.ID, g.Token.Reveal(), h.cookieLife(g.Session))
 	}
-	h.cookies.Set(w, cookieName, g.Token.Reveal(), life)
+}
+
+// activate makes the session the one that the browser's requests are made in.
+func (h *Handler) activate(w http.ResponseWriter, s Session, raw string) {
+	h.cookies.Set(w, cookieName, raw, h.cookieLife(s))
+}
+
+func (h *Handler) cookieLife(s Session) time.Duration {
+	if s.BrowserOnly {
+		return 0
+	}
+	return max(s.EndsAt.Sub(h.svc.now()), time.Second)
 }
 
 // ReplaceSession is SetCookie for a browser that signs in: it also ends the
-// session that the browser had before, if it had one (ASVS 7.2.4). That this
-// fails must not undo the new one; it is logged.
+// session that the browser had before, if it had one (ASVS 7.2.4), with
+// HandlerConfig.MultiSession, too. That this fails must not undo the new one; it
+// is logged.
 func (h *Handler) ReplaceSession(w http.ResponseWriter, r *http.Request, g Grant) {
 	if g.Token.IsZero() {
 		return // a bearer session leaves the browser's alone (rule R16)
@@ -139,11 +165,13 @@ func (h *Handler) ReplaceSession(w http.ResponseWriter, r *http.Request, g Grant
 		if err := h.svc.SignOut(r.Context(), old); err != nil {
 			h.svc.cfg.Logger.WarnContext(r.Context(), "session: the browser's earlier session was not ended", "error", err)
 		}
+		h.forgetToken(w, r, old)
 	}
 	h.SetCookie(w, g)
 }
 
-// ClearCookie makes the browser forget the session's cookie.
+// ClearCookie makes the browser forget the session's cookie. With
+// HandlerConfig.MultiSession the cookies of its other sessions stay.
 func (h *Handler) ClearCookie(w http.ResponseWriter) { h.cookies.Clear(w, cookieName) }
 
 // token returns what the request's cookie holds, "" where cookies don't count.

@@ -109,8 +109,9 @@ func (h *Handler) revokeMany(w http.ResponseWriter, r *http.Request, keep func(*
 }
 
 // SignOut answers POST sign-out. It ends the session that the cookie opens, if
-// there is one, and clears the cookie, or the session of the access token; it says
-// the same to everybody. During an
+// there is one, and clears the cookie, or the session of the access token; the
+// browser's other sessions, where it may have some, wait until one is made active.
+// It says the same to everybody. During an
 // outage it answers 503 and leaves the cookie, so that another try ends the
 // session rather than only hiding it.
 func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) {
@@ -134,7 +135,7 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if err := h.svc.SignOut(r.Context(), h.token(r)); err != nil {
 		return err
 	}
-	h.ClearCookie(w)
+	h.forget(w, r)
 	return nil
 }
 
@@ -142,6 +143,7 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) forget(w http.ResponseWriter, r *http.Request) {
 	if cookiesCount(r) {
 		h.ClearCookie(w)
+		h.forgetToken(w, r, h.token(r))
 	}
 }
 

@@ -75,12 +75,17 @@ func (s *Service) admit(ctx context.Context, found *Identity) (*Identity, error)
 	if !found.Session.Live(now) {
 		return nil, ErrNoSession
 	}
-	if found.Role == "" {
-		// Who is not a member has no business in the organization.
-		found.Session.OrganizationID = ""
-	}
+	found.scope()
 	s.touch(ctx, &found.Session, now)
 	return found.settle(), nil
+}
+
+// scope takes the organization away from who is not a member: it is no scope of
+// theirs.
+func (i *Identity) scope() {
+	if i.Role == "" {
+		i.Session.OrganizationID = ""
+	}
 }
 
 // Touch records the use of a session that was found some time ago, as Lookup does:
@@ -127,11 +132,7 @@ func (s *Service) touch(ctx context.Context, session *Session, now time.Time) {
 	if now.Sub(session.LastSeenAt) < TouchEvery {
 		return
 	}
-	idle := s.cfg.Idle
-	if session.Bearer {
-		idle = s.cfg.BearerIdle
-	}
-	idleEnds := now.Add(idle)
+	idleEnds := now.Add(s.cfg.lifetime(session).Idle)
 	if idleEnds.After(session.EndsAt) {
 		idleEnds = session.EndsAt
 	}

@@ -115,7 +115,9 @@ func (s *Service) rotate(ctx context.Context, parent family.Token, keys family.K
 	now := s.now()
 	row, err := s.store.RotateFamily(ctx, Rotation{
 		ID: parent.Family, Generation: parent.Generation, Parent: parent.Verifier(keys),
-		Child: child.Verifier(fresh), Salt: salt, At: now, IdleEndsAt: now.Add(s.cfg.BearerIdle),
+		Child: child.Verifier(fresh), Salt: salt, At: now,
+		IdleEndsAt:  now.Add(s.cfg.levelLifetime(1, true, false).Idle),
+		IdleEndsAt2: now.Add(s.cfg.levelLifetime(2, true, false).Idle),
 	})
 	return child, row, err
 }

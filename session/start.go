@@ -65,7 +65,21 @@ func (s *Service) start(ctx context.Context, facts door.Facts) (Grant, error) {
 	if err := hook.Call(ctx, s.cfg.Hooks.SessionStarted, SessionStarted{Session: record.Session}); err != nil {
 		return Grant{}, fmt.Errorf("session: start: hook: %w", err)
 	}
+	if err := s.evict(ctx, facts.UserID); err != nil {
+		return Grant{}, err
+	}
 	return grant, nil
+}
+
+// evict ends the user's sessions beyond the limit. The door holds the user's row
+// exclusively, so that sign-ins of one user count one after the other; trusted
+// starts at the same instant may leave the limit exceeded until the next.
+func (s *Service) evict(ctx context.Context, userID string) error {
+	if s.cfg.MaxPerUser < 0 {
+		return nil
+	}
+	_, err := s.end(ctx, Ending{UserID: userID, KeepLatest: s.cfg.MaxPerUser})
+	return err
 }
 
 // newRecord describes the session and makes its secrets, which only the grant
@@ -80,11 +94,7 @@ func (s *Service) newRecord(ctx context.Context, facts door.Facts) (Grant, Recor
 		record, pair, err := s.newFamily(ctx, session)
 		return Grant{Session: session, Pair: pair}, record, err
 	}
-	tok, err := token.Generate(s.cfg.Rand, Kind)
-	if err != nil {
-		return Grant{}, Record{}, err
-	}
-	verifier, err := s.hasher.Hash(ctx, tok, binding(session.ID))
+	tok, verifier, err := s.newToken(ctx, session.ID)
 	if err != nil {
 		return Grant{}, Record{}, err
 	}
@@ -93,30 +103,26 @@ func (s *Service) newRecord(ctx context.Context, facts door.Facts) (Grant, Recor
 }
 
 func (s *Service) describe(id string, facts door.Facts) Session {
-	now := s.now()
-	idle, life := s.cfg.Idle, s.cfg.Absolute
-	if facts.Bearer {
-		idle, life = s.cfg.BearerIdle, s.cfg.BearerAbsolute
-	}
-	if facts.BrowserOnly {
-		life = min(life, s.cfg.BrowserOnly)
-	}
-	return Session{
+	now, provenAt := s.now(), facts.ProvenAt.UTC().Truncate(time.Microsecond)
+	session := Session{
 		ID:              id,
 		UserID:          facts.UserID,
 		OrganizationID:  facts.OrganizationID,
 		SecurityVersion: facts.SecurityVersion,
 		Channels:        facts.Channels,
-		ProvenAt:        facts.ProvenAt.UTC().Truncate(time.Microsecond),
+		ProvenAt:        provenAt,
+		FreshAt:         provenAt,
+		FreshChannels:   facts.Channels,
 		BrowserOnly:     facts.BrowserOnly,
 		Bearer:          facts.Bearer,
 		IP:              facts.IP.Unmap().WithZone(""),
 		UserAgent:       clean(facts.UserAgent),
 		CreatedAt:       now,
 		LastSeenAt:      now,
-		IdleEndsAt:      now.Add(min(idle, life)),
-		EndsAt:          now.Add(life),
 	}
+	life := s.cfg.lifetime(&session)
+	session.IdleEndsAt, session.EndsAt = now.Add(life.Idle), now.Add(life.Absolute)
+	return session
 }
 
 // startingOrganization returns the organization that the facts name, else the
@@ -133,6 +139,23 @@ func (s *Service) holdOrganization(ctx context.Context, organizationID string) e
 		return nil
 	}
 	return s.cfg.Organizations.Hold(ctx, organizationID)
+}
+
+// SetOrganization makes the organization active in the user's session, or none
+// if organizationID is empty. It joins the caller's transaction. Whether the
+// user may act there is the caller's to judge (rule R13), and is read anew with
+// every lookup: without a membership the organization is no scope (rule R18).
+// It returns ErrSessionNotFound if the user has no such session.
+func (s *Service) SetOrganization(ctx context.Context, userID, sessionID, organizationID string) error {
+	return s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.holdOrganization(ctx, organizationID); err != nil {
+			return fmt.Errorf("session: set organization: %w", err)
+		}
+		if err := s.store.SetOrganization(ctx, userID, sessionID, organizationID); err != nil {
+			return fmt.Errorf("session: set organization: %w", err)
+		}
+		return nil
+	})
 }
 
 // clean makes a header's text fit to store and to show: valid UTF-8 without

@@ -51,6 +51,9 @@ type Ending struct {
 	// it if it carries the one just before; a session that was already dead
 	// under an older one does not come back to life, it ends (rule R1).
 	KeepVersion int64
+	// KeepLatest spares the user's KeepLatest live sessions that were used last.
+	// Sessions that ended by themselves are neither counted nor touched then.
+	KeepLatest int
 	// At is the time of the ending.
 	At time.Time
 	// PastGeneration, if it is not 0, spares sessions whose newest refresh token is
@@ -72,8 +75,8 @@ type Rotation struct {
 	Salt []byte
 	At   time.Time
 	// IdleEndsAt becomes the session's idle end, but never later than its absolute
-	// end.
-	IdleEndsAt time.Time
+	// end. IdleEndsAt2 does in its place where the session's assurance is 2.
+	IdleEndsAt, IdleEndsAt2 time.Time
 }
 
 // Replay asks for the successor of a refresh token once more.
@@ -102,6 +105,27 @@ type Family struct {
 	// Replays counts how often the parent was answered since.
 	Replays    int
 	IdleEndsAt time.Time
+	// FreshAt is the session's.
+	FreshAt time.Time
+}
+
+// Elevation replaces a session's token and says what was proven meanwhile.
+type Elevation struct {
+	ID, UserID string
+	// SecurityVersion and FreshAt are what the session must still have.
+	// So is Generation, which is 0 for a session with a cookie.
+	SecurityVersion int64
+	FreshAt         time.Time
+	Generation      int64
+	// To is the session as it becomes: its Channels, FreshAt, FreshChannels,
+	// LastSeenAt, IdleEndsAt and EndsAt, and what recognises the new token, with
+	// its generation.
+	To Record
+	// Replays counts as that many replays of the refresh token before: with as many
+	// as there may be, it buys nothing.
+	Replays int
+	// At is the time of the elevation.
+	At time.Time
 }
 
 // Database is what a store lends to its service besides its rows.
@@ -120,8 +144,8 @@ type Database interface {
 // LookupStore is the part of a [Store] that requests use.
 type LookupStore interface {
 	// FindSession returns the unrevoked session with that selector that has a
-	// cookie (rule R16), its user and
-	// the user's role in the active organization, by one statement. It returns
+	// cookie (rule R16), its user and the user's role in the active organization,
+	// by one statement. It returns
 	// ErrNoSession if there is none, if the user is banned or gone, or if the
 	// user's security version is not the session's. It does not judge times.
 	FindSession(ctx context.Context, selector string) (Found, error)
@@ -145,6 +169,29 @@ type LookupStore interface {
 	SetOrganization(ctx context.Context, userID, id, organizationID string) error
 }
 
+// Elevations is the part of a [Store] that keeps what was proven in sessions
+// since they started.
+type Elevations interface {
+	// SessionByID returns the user's session with that id, with a cookie or a
+	// bearer's. It returns ErrNoSession where FindSession does, and for a session
+	// of another user. It does not judge times.
+	SessionByID(ctx context.Context, userID, id string) (Session, error)
+
+	// ElevateSession gives the session a new token and sets what Elevation.To
+	// names; it takes its step-up failures back. A bearer session's refresh token
+	// counts as rotated at At, without a salt. It does so by one statement and only
+	// if the session is unrevoked, has not ended at At, and still has that version,
+	// generation and FreshAt, which say that no other elevation, and no rotation,
+	// came between; otherwise it returns ErrNoSession and changes nothing. Another
+	// session's selector is an error.
+	ElevateSession(ctx context.Context, e Elevation) error
+
+	// FailStepUp counts a failure in the user's unrevoked session and returns how
+	// many there are since the last elevation. It returns ErrSessionNotFound if
+	// there is no such session. Concurrent calls return different numbers.
+	FailStepUp(ctx context.Context, userID, id string) (failures int, err error)
+}
+
 // Store keeps sessions. The comments are its contract; sessiontest.TestStore
 // holds an implementation to them.
 //
@@ -157,6 +204,7 @@ type Store interface {
 	Database
 	LookupStore
 	Families
+	Elevations
 
 	// CreateSession inserts every field of r. It returns ErrDuplicate if the id
 	// or the selector exists, and leaves the old row as it was.

@@ -13,12 +13,15 @@ import (
 // that it changes, so that PostgreSQL judges them again after a wait for a lock.
 //
 // rotateSQL takes the child's key id and verifier, the salt, the time twice, the
-// idle end twice; then come the id of admitted, the parent's generation, key id
+// idle end of assurance 2 twice and the other twice; then come the id of admitted, the parent's generation, key id
 // and verifier, and the time twice.
 const (
 	rotateSQL = `
 UPDATE tenon_sessions SET generation = generation + 1, kid = ?, verifier = ?, salt = ?, rotated_at = ?, replays = 0,
-  last_seen_at = ?, idle_ends_at = CASE WHEN ends_at < ? THEN ends_at ELSE ? END`
+  last_seen_at = ?, idle_ends_at = CASE
+    WHEN channels LIKE '% totp%' OR channels LIKE '% recovery%' OR channels LIKE '% passkey%' -- assurance 2
+    THEN CASE WHEN ends_at < ? THEN ends_at ELSE ? END
+    ELSE CASE WHEN ends_at < ? THEN ends_at ELSE ? END END`
 	rotateGuard = `
 AND generation = ? AND kid = ? AND verifier = ? AND generation > 0 AND revoked_at IS NULL AND idle_ends_at > ? AND ends_at > ?`
 
@@ -28,7 +31,7 @@ AND generation = ? AND kid = ? AND verifier = ? AND generation > 0 AND revoked_a
 	replayGuard = `
 AND generation = ? AND rotated_at >= ? AND rotated_at <= ? AND replays < ? AND revoked_at IS NULL AND idle_ends_at > ? AND ends_at > ?`
 
-	familyColumns   = "user_id, security_version, generation, kid, verifier, salt, rotated_at, replays, idle_ends_at"
+	familyColumns   = "user_id, security_version, generation, kid, verifier, salt, rotated_at, replays, idle_ends_at, fresh_at"
 	familyReturning = "\nRETURNING " + familyColumns
 )
 
@@ -39,7 +42,8 @@ func admitted(user bundb.Join) string {
 
 // RotateFamily implements session.Families.
 func (s *Store) RotateFamily(ctx context.Context, r session.Rotation) (session.Family, error) {
-	return s.changeFamily(ctx, "sessionbun: rotate", s.rotate, r.Child.KID, r.Child.MAC, r.Salt, r.At, r.At, r.IdleEndsAt, r.IdleEndsAt,
+	return s.changeFamily(ctx, "sessionbun: rotate", s.rotate, r.Child.KID, r.Child.MAC, r.Salt, r.At, r.At,
+		r.IdleEndsAt2, r.IdleEndsAt2, r.IdleEndsAt, r.IdleEndsAt,
 		r.ID, r.Generation, r.Parent.KID, r.Parent.MAC, r.At, r.At)
 }
 
@@ -68,7 +72,7 @@ func (s *Store) FindFamily(ctx context.Context, id string) (session.Family, erro
 func scanFamily(ctx context.Context, op string, query bundb.Statement, args ...any) (session.Family, error) {
 	var f session.Family
 	err := query.Scan(ctx, args, &f.UserID, &f.SecurityVersion, &f.Generation, &f.Verifier.KID, &f.Verifier.MAC, &f.Salt,
-		bundb.ScanTime(&f.RotatedAt), &f.Replays, bundb.ScanTime(&f.IdleEndsAt))
+		bundb.ScanTime(&f.RotatedAt), &f.Replays, bundb.ScanTime(&f.IdleEndsAt), bundb.ScanTime(&f.FreshAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Family{}, session.ErrNoSession
 	}

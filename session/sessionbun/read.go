@@ -15,24 +15,32 @@ import (
 
 // sessionColumns are what scanned reads, in its order.
 const sessionColumns = "s.id, s.user_id, COALESCE(s.organization_id, ''), s.security_version, s.channels," +
-	" s.proven_at, s.browser_only, s.ip, s.user_agent, s.created_at, s.last_seen_at, s.idle_ends_at, s.ends_at, s.generation > 0"
+	" s.proven_at, s.fresh_at, s.fresh_channels, s.browser_only, s.ip, s.user_agent, s.created_at, s.last_seen_at," +
+	" s.idle_ends_at, s.ends_at, s.generation > 0"
 
 // scanned is a session on its way from the columns.
 type scanned struct {
 	session.Session
-	channels, ip string
+	channels, freshChannels, ip string
 }
 
 func (s *scanned) targets() []any {
 	return append(make([]any, 0, 24),
 		&s.ID, &s.UserID, &s.OrganizationID, &s.SecurityVersion, &s.channels,
-		bundb.ScanTime(&s.ProvenAt), &s.BrowserOnly, &s.ip, &s.UserAgent, bundb.ScanTime(&s.CreatedAt),
-		bundb.ScanTime(&s.LastSeenAt), bundb.ScanTime(&s.IdleEndsAt), bundb.ScanTime(&s.EndsAt), &s.Bearer,
+		bundb.ScanTime(&s.ProvenAt), bundb.ScanTime(&s.FreshAt), &s.freshChannels, &s.BrowserOnly, &s.ip, &s.UserAgent,
+		bundb.ScanTime(&s.CreatedAt), bundb.ScanTime(&s.LastSeenAt), bundb.ScanTime(&s.IdleEndsAt), bundb.ScanTime(&s.EndsAt), &s.Bearer,
 	)
 }
 
 func (s *scanned) session() (session.Session, error) {
 	s.Channels = strings.Split(s.channels, " ")
+	switch s.freshChannels {
+	case s.channels: // nothing was proven since the sign-in
+		s.FreshChannels = s.Channels
+	case "":
+	default:
+		s.FreshChannels = strings.Split(s.freshChannels, " ")
+	}
 	if s.ip == "" {
 		return s.Session, nil
 	}

@@ -54,6 +54,7 @@ type Store struct {
 	*bundb.DB
 	create, find, findByID, list, touch bundb.Statement
 	rotate, replay, families            bundb.Statement
+	byID, elevate, fail                 bundb.Statement
 }
 
 var _ session.Store = (*Store)(nil)
@@ -81,8 +82,12 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 			" FROM tenon_sessions AS s " + cfg.User.SQL +
 			" WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.idle_ends_at > ? AND s.ends_at > ?" +
 			" ORDER BY s.last_seen_at DESC, s.id DESC LIMIT ?"),
-		touch:  db.Statement(touchSQL),
-		create: db.Statement(createSQL),
+		byID: db.Statement("SELECT " + sessionColumns + " FROM tenon_sessions AS s " + cfg.User.SQL +
+			" WHERE s.id = ? AND s.user_id = ? AND s.revoked_at IS NULL"),
+		touch:   db.Statement(touchSQL),
+		create:  db.Statement(createSQL),
+		elevate: db.Statement(elevateSQL),
+		fail:    db.Statement(failSQL),
 
 		rotate:   db.Statement(rotateSQL + admitted(cfg.User) + rotateGuard + familyReturning),
 		replay:   db.Statement(replaySQL + admitted(cfg.User) + replayGuard + familyReturning),

@@ -31,6 +31,8 @@ type sessionModel struct {
 	OrganizationID  string    `bun:"organization_id,nullzero"`
 	Channels        string    `bun:"channels"`
 	ProvenAt        time.Time `bun:"proven_at"`
+	FreshAt         time.Time `bun:"fresh_at"`
+	FreshChannels   string    `bun:"fresh_channels"`
 	BrowserOnly     bool      `bun:"browser_only"`
 	IP              string    `bun:"ip"`
 	UserAgent       string    `bun:"user_agent"`
@@ -47,6 +49,7 @@ func newSessionModel(r session.Record) *sessionModel {
 		ID: r.ID, Selector: r.Selector, KID: r.Verifier.KID, Verifier: r.Verifier.MAC,
 		UserID: r.UserID, SecurityVersion: r.SecurityVersion, OrganizationID: r.OrganizationID,
 		Channels: strings.Join(r.Channels, " "), ProvenAt: r.ProvenAt.UTC(),
+		FreshAt: r.FreshAt.UTC(), FreshChannels: strings.Join(r.FreshChannels, " "),
 		BrowserOnly: r.BrowserOnly, UserAgent: r.UserAgent,
 		CreatedAt: r.CreatedAt.UTC(), LastSeenAt: r.LastSeenAt.UTC(), IdleEndsAt: r.IdleEndsAt.UTC(), EndsAt: r.EndsAt.UTC(),
 		Generation: r.Generation,
@@ -61,8 +64,8 @@ func newSessionModel(r session.Record) *sessionModel {
 // end the caller's transaction on PostgreSQL.
 const createSQL = `
 INSERT INTO tenon_sessions (id, selector, kid, verifier, user_id, security_version, organization_id, channels, proven_at,
-  browser_only, ip, user_agent, created_at, last_seen_at, idle_ends_at, ends_at, generation)
-VALUES (?, ?, ?, ?, ?, ?, NULLIF(CAST(? AS TEXT), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  fresh_at, fresh_channels, browser_only, ip, user_agent, created_at, last_seen_at, idle_ends_at, ends_at, generation)
+VALUES (?, ?, ?, ?, ?, ?, NULLIF(CAST(? AS TEXT), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO NOTHING`
 
 // CreateSession implements session.Store.
@@ -77,7 +80,8 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
 func (s *Store) insert(ctx context.Context, r session.Record) error {
 	m := newSessionModel(r)
 	result, err := s.create.Exec(ctx, m.ID, m.Selector, m.KID, m.Verifier, m.UserID, m.SecurityVersion, m.OrganizationID,
-		m.Channels, m.ProvenAt, m.BrowserOnly, m.IP, m.UserAgent, m.CreatedAt, m.LastSeenAt, m.IdleEndsAt, m.EndsAt, m.Generation)
+		m.Channels, m.ProvenAt, m.FreshAt, m.FreshChannels, m.BrowserOnly, m.IP, m.UserAgent, m.CreatedAt, m.LastSeenAt, m.IdleEndsAt, m.EndsAt,
+		m.Generation)
 	if err != nil {
 		return bundb.Wrap("sessionbun: create", err)
 	}
@@ -142,6 +146,12 @@ func (s *Store) end(ctx context.Context, e session.Ending) ([]string, error) {
 		doomed.Where("(s.id <> ? OR s.security_version <> ?)", e.KeepID, e.KeepVersion)
 	case e.KeepID != "":
 		doomed.Where("s.id <> ?", e.KeepID)
+	}
+	if e.KeepLatest > 0 {
+		latest := s.Bun().NewSelect().TableExpr("tenon_sessions AS l").Column("l.id").
+			Where("l.user_id = ? AND l.revoked_at IS NULL AND l.idle_ends_at > ?", e.UserID, e.At.UTC()).
+			OrderExpr("l.last_seen_at DESC, l.id DESC").Limit(int64(e.KeepLatest))
+		doomed.Where("s.idle_ends_at > ? AND s.id NOT IN (?)", e.At.UTC(), latest)
 	}
 	if s.Dialect() == bundb.Postgres {
 		// In one order, so that two endings of one user's sessions do not deadlock.

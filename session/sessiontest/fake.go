@@ -39,6 +39,7 @@ type row struct {
 	salt      []byte
 	rotatedAt time.Time
 	replays   int
+	failures  int
 }
 
 type membership struct{ organizationID, userID string }
@@ -104,7 +105,7 @@ func (f *Fake) CreateSession(ctx context.Context, r session.Record) error {
 		if _, ok := s.bySelector(r.Selector); ok {
 			return session.ErrDuplicate
 		}
-		r.Channels = slices.Clone(r.Channels)
+		r.Channels, r.FreshChannels = slices.Clone(r.Channels), slices.Clone(r.FreshChannels)
 		r.Verifier.MAC = slices.Clone(r.Verifier.MAC)
 		r.Bearer = r.Generation > 0
 		s.rows[r.ID] = row{Record: r}
@@ -166,8 +167,12 @@ func (f *Fake) ListSessions(ctx context.Context, userID string, now time.Time, l
 // EndSessions implements session.Store.
 func (f *Fake) EndSessions(ctx context.Context, e session.Ending) (ids []string, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
+		spared := s.latest(e)
 		for id, r := range s.rows {
 			if r.UserID != e.UserID || !r.revokedAt.IsZero() || e.ID != "" && e.ID != id || r.spares(e) {
+				continue
+			}
+			if e.KeepLatest > 0 && (spared[id] || !e.At.Before(r.IdleEndsAt)) {
 				continue
 			}
 			if id == e.KeepID && (e.KeepVersion == 0 || r.SecurityVersion == e.KeepVersion-1) {
@@ -182,6 +187,24 @@ func (f *Fake) EndSessions(ctx context.Context, e session.Ending) (ids []string,
 	})
 	slices.Sort(ids)
 	return ids, err
+}
+
+// latest returns the sessions that e.KeepLatest spares.
+func (s *state) latest(e session.Ending) map[string]bool {
+	var live []row
+	for _, r := range s.rows {
+		if r.UserID == e.UserID && r.revokedAt.IsZero() && e.At.Before(r.IdleEndsAt) {
+			live = append(live, r)
+		}
+	}
+	slices.SortFunc(live, func(a, b row) int {
+		return cmp.Or(b.LastSeenAt.Compare(a.LastSeenAt), cmp.Compare(b.ID, a.ID))
+	})
+	spared := map[string]bool{}
+	for _, r := range live[:min(e.KeepLatest, len(live))] {
+		spared[r.ID] = true
+	}
+	return spared
 }
 
 // SetOrganization implements session.Store.
@@ -218,7 +241,7 @@ func (s *state) find(r row, bearer bool) (found session.Found, err error) {
 		return found, session.ErrNoSession
 	}
 	found.Session = r.Session
-	found.Session.Channels = slices.Clone(r.Channels)
+	found.Session.Channels, found.Session.FreshChannels = slices.Clone(r.Channels), slices.Clone(r.FreshChannels)
 	found.User = s.users[r.UserID].User
 	found.Role = s.roles[membership{r.OrganizationID, r.UserID}]
 	found.Verifier = r.Verifier

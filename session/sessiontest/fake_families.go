@@ -21,6 +21,9 @@ func (f *Fake) RotateFamily(ctx context.Context, n session.Rotation) (family ses
 		r.Verifier.KID, r.Verifier.MAC, r.salt = n.Child.KID, slices.Clone(n.Child.MAC), slices.Clone(n.Salt)
 		r.rotatedAt, r.replays = n.At, 0
 		r.LastSeenAt, r.IdleEndsAt = n.At, n.IdleEndsAt
+		if r.Assurance() == 2 {
+			r.IdleEndsAt = n.IdleEndsAt2
+		}
 		if r.IdleEndsAt.After(r.EndsAt) {
 			r.IdleEndsAt = r.EndsAt
 		}
@@ -61,7 +64,7 @@ func (r row) family() session.Family {
 	return session.Family{
 		UserID: r.UserID, SecurityVersion: r.SecurityVersion,
 		Generation: r.Generation, Verifier: r.Verifier, Salt: r.salt,
-		RotatedAt: r.rotatedAt, Replays: r.replays, IdleEndsAt: r.IdleEndsAt,
+		RotatedAt: r.rotatedAt, Replays: r.replays, IdleEndsAt: r.IdleEndsAt, FreshAt: r.FreshAt,
 	}
 }
 

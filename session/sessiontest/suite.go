@@ -30,7 +30,10 @@ type Env struct {
 // Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{createClauses(), familyClauses(), findClauses(), touchClauses(), endClauses(), listClauses(), txClauses()} {
+	groups := [][]clause{
+		createClauses(), familyClauses(), findClauses(), touchClauses(), endClauses(), elevateClauses(), listClauses(), txClauses(),
+	}
+	for _, group := range groups {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
@@ -89,6 +92,8 @@ func (w *world) record(userID string) session.Record {
 			SecurityVersion: 1,
 			Channels:        []string{"password"},
 			ProvenAt:        w.now,
+			FreshAt:         w.now,
+			FreshChannels:   []string{"password"},
 			IP:              netip.MustParseAddr("192.0.2.7"),
 			UserAgent:       "curl/8.5.0",
 			CreatedAt:       w.now,
@@ -142,6 +147,7 @@ func same(t *testing.T, got, want session.Session) {
 	t.Helper()
 	for name, pair := range map[string][2]time.Time{
 		"ProvenAt":   {got.ProvenAt, want.ProvenAt},
+		"FreshAt":    {got.FreshAt, want.FreshAt},
 		"CreatedAt":  {got.CreatedAt, want.CreatedAt},
 		"LastSeenAt": {got.LastSeenAt, want.LastSeenAt},
 		"IdleEndsAt": {got.IdleEndsAt, want.IdleEndsAt},
@@ -149,6 +155,7 @@ func same(t *testing.T, got, want session.Session) {
 	} {
 		sameTime(t, name, pair[0], pair[1])
 	}
+	got.FreshAt = want.FreshAt
 	got.ProvenAt, got.CreatedAt, got.LastSeenAt, got.IdleEndsAt, got.EndsAt = want.ProvenAt, want.CreatedAt, want.LastSeenAt, want.IdleEndsAt, want.EndsAt
 	assert.Equal(t, got, want)
 }

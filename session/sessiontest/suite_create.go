@@ -34,6 +34,7 @@ func createKeepsEveryField(t *testing.T, w *world) {
 		Session: session.Session{
 			ID: newID(), UserID: u.ID, OrganizationID: organization, SecurityVersion: 41,
 			Channels: []string{"password", "passkey:01a-b_c", "totp"}, ProvenAt: w.now.Add(-time.Second),
+			FreshAt: w.now.Add(-2 * time.Second), FreshChannels: []string{"totp", "recovery"},
 			BrowserOnly: true, IP: netip.MustParseAddr("2001:db8::1"), UserAgent: long(512),
 			CreatedAt: w.now.Add(-5 * time.Second), LastSeenAt: w.now.Add(-4 * time.Second),
 			IdleEndsAt: w.now.Add(time.Minute), EndsAt: w.now.Add(time.Hour),
@@ -53,7 +54,7 @@ func createKeepsEveryField(t *testing.T, w *world) {
 }
 
 func createKeepsEmptyFields(t *testing.T, w *world) {
-	want := w.create(t, w.user(t), func(r *session.Record) { r.IP, r.UserAgent = netip.Addr{}, "" })
+	want := w.create(t, w.user(t), func(r *session.Record) { r.IP, r.UserAgent, r.FreshChannels = netip.Addr{}, "", nil })
 	got := w.find(t, want)
 	same(t, got.Session, want.Session)
 	assert.Equal(t, got.Role, "")
@@ -75,7 +76,7 @@ func timesSurvive(t *testing.T, w *world) {
 	for _, frac := range []time.Duration{0, time.Microsecond, 120 * time.Millisecond, 999999 * time.Microsecond} {
 		at := w.now.Truncate(time.Second).Add(frac)
 		want := w.create(t, user, func(r *session.Record) {
-			r.CreatedAt, r.LastSeenAt, r.ProvenAt = at, at, at
+			r.CreatedAt, r.LastSeenAt, r.ProvenAt, r.FreshAt = at, at, at, at
 			r.IdleEndsAt, r.EndsAt = at.Add(time.Minute), at.Add(time.Hour)
 		})
 		same(t, w.find(t, want).Session, want.Session)

@@ -16,6 +16,7 @@ func endClauses() []clause {
 		{"end touches nobody else's session", endForeign},
 		{"end without an id ends all but the kept one", endOthers},
 		{"end without an id and a kept one ends all", endAll},
+		{"end with KeepLatest spares those used last", endBeyondLatest},
 		{"R1 end moves the kept session to the new version", endRestamps},
 		{"R1 end revives no session of an older version", endStale},
 		{"end returns each id once", func(t *testing.T, w *world) {
@@ -63,6 +64,31 @@ func endAll(t *testing.T, w *world) {
 	assert.Len(t, w.end(t, session.Ending{UserID: user}), 2)
 	w.dead(t, a)
 	w.dead(t, b)
+}
+
+func endBeyondLatest(t *testing.T, w *world) {
+	user := w.user(t)
+	seen := func(ago time.Duration) session.Record {
+		return w.create(t, user, func(r *session.Record) { r.LastSeenAt = w.now.Add(-ago) })
+	}
+	b, d, c, a := seen(2*time.Second), seen(4*time.Second), seen(3*time.Second), seen(time.Second)
+	idled := w.create(t, user, func(r *session.Record) { r.IdleEndsAt = w.now })
+	revoked := w.create(t, user, nil)
+	w.end(t, session.Ending{UserID: user, ID: revoked.ID})
+	foreign := w.create(t, w.user(t), func(r *session.Record) { r.LastSeenAt = w.now.Add(-time.Hour) })
+	assert.Len(t, w.end(t, session.Ending{UserID: user, KeepLatest: 4}), 0)
+	assert.Equal(t, w.end(t, session.Ending{UserID: user, KeepLatest: 3}), []string{d.ID})
+	ids := w.end(t, session.Ending{UserID: user, KeepLatest: 1})
+	slices.Sort(ids)
+	assert.Equal(t, ids, slices.Sorted(slices.Values([]string{b.ID, c.ID})))
+	for _, r := range []session.Record{a, idled, foreign} {
+		same(t, w.find(t, r).Session, r.Session)
+	}
+	// Of sessions used at the same moment the newest stays.
+	old, young := w.create(t, user, nil), w.create(t, user, nil)
+	assert.Len(t, w.end(t, session.Ending{UserID: user, KeepLatest: 1}), 2)
+	w.dead(t, old)
+	w.find(t, young)
 }
 
 func endRestamps(t *testing.T, w *world) {

@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -34,6 +35,7 @@ func familyClauses() []clause {
 			assert.NoError(t, err)
 			sameTime(t, "IdleEndsAt", got.IdleEndsAt, r.EndsAt)
 		}},
+		{"rotate keeps to the idle bound of the session's assurance", rotateByAssurance},
 		{"R14 rotate has one winner among 16", rotateRace},
 		{"R14 replay counts inside the grace, up to the limit", replays},
 		{"R14 replay wants the child of the newest rotation", replayWantsTheChild},
@@ -68,7 +70,7 @@ func (w *world) rotation(r session.Record, done int64) session.Rotation {
 	parent := r.Generation + done
 	return session.Rotation{
 		ID: r.ID, Generation: parent, Parent: verifier(r, parent), Child: verifier(r, parent+1),
-		Salt: append(fill(15), byte(parent)), At: w.now.Add(time.Second), IdleEndsAt: w.now.Add(20 * time.Minute),
+		Salt: append(fill(15), byte(parent)), At: w.now.Add(time.Second), IdleEndsAt: w.now.Add(20 * time.Minute), IdleEndsAt2: w.now.Add(10 * time.Minute),
 	}
 }
 
@@ -98,10 +100,34 @@ func sameFamily(t *testing.T, got, want session.Family) {
 	assert.Equal(t, got, want)
 }
 
+func rotateByAssurance(t *testing.T, w *world) {
+	for channels, two := range map[string]bool{
+		"password": false, "totp": false, "passkey:1": false, "password mailbox": false, "passkey:1 password": false,
+		"password totp": true, "mailbox recovery": true, "password passkey:1": true, "passkey:1 passkey:2": true, "totp password totp": true,
+	} {
+		r := w.create(t, w.user(t), func(r *session.Record) {
+			r.Generation, r.Bearer, r.Channels = 1, true, strings.Split(channels, " ")
+		})
+		n := w.rotation(r, 0)
+		want := n.IdleEndsAt
+		if two {
+			want = n.IdleEndsAt2
+		}
+		if got := w.rotate(t, r, 0).IdleEndsAt; !got.Equal(want) || two != (r.Assurance() == 2) {
+			t.Errorf("%s: idle end %v, want %v", channels, got, want)
+		}
+		n = w.rotation(r, 1)
+		n.IdleEndsAt, n.IdleEndsAt2 = r.EndsAt.Add(time.Second), r.EndsAt.Add(time.Second)
+		got, err := w.Store.RotateFamily(t.Context(), n)
+		assert.NoError(t, err)
+		sameTime(t, "IdleEndsAt", got.IdleEndsAt, r.EndsAt)
+	}
+}
+
 func rotates(t *testing.T, w *world) {
 	user := w.user(t)
 	r, other := w.bearer(t, user), w.bearer(t, user)
-	want := session.Family{UserID: user, SecurityVersion: 1, Generation: 1, Verifier: r.Verifier, IdleEndsAt: r.IdleEndsAt}
+	want := session.Family{UserID: user, SecurityVersion: 1, Generation: 1, Verifier: r.Verifier, IdleEndsAt: r.IdleEndsAt, FreshAt: r.FreshAt}
 	sameFamily(t, w.family(t, r), want)
 	assert.True(t, w.family(t, r).RotatedAt.IsZero(), "the first token is no child")
 	for done := range int64(3) {

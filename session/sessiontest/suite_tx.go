@@ -114,7 +114,10 @@ func txCancelled(t *testing.T, w *world) {
 	assert.Error(t, w.Store.CreateSession(ctx, fresh))
 	assert.Error(t, w.Store.TouchSession(ctx, touchAt(r, w.now.Add(5*time.Minute), time.Hour)))
 	assert.Error(t, w.Store.SetOrganization(ctx, user, r.ID, newID()))
-	_, err := w.Store.EndSessions(ctx, session.Ending{UserID: user, At: w.now})
+	assert.Error(t, w.Store.ElevateSession(ctx, w.elevation(r)))
+	_, err := w.Store.FailStepUp(ctx, user, r.ID)
+	assert.Error(t, err)
+	_, err = w.Store.EndSessions(ctx, session.Ending{UserID: user, At: w.now})
 	assert.Error(t, err)
 	_, err = w.Store.FindSession(ctx, r.Selector)
 	assert.Error(t, err)
@@ -139,6 +142,9 @@ func outage(t *testing.T, w *world) {
 		"touch":            func(ctx context.Context) error { return w.Store.TouchSession(ctx, touchAt(r, w.now, time.Hour)) },
 		"list":             func(ctx context.Context) error { _, err := w.Store.ListSessions(ctx, user, w.now, 9); return err },
 		"set organization": func(ctx context.Context) error { return w.Store.SetOrganization(ctx, user, r.ID, "") },
+		"find the user's":  func(ctx context.Context) error { _, err := w.Store.SessionByID(ctx, user, r.ID); return err },
+		"elevate":          func(ctx context.Context) error { return w.Store.ElevateSession(ctx, w.elevation(r)) },
+		"fail a step-up":   func(ctx context.Context) error { _, err := w.Store.FailStepUp(ctx, user, r.ID); return err },
 		"prune":            func(ctx context.Context) error { _, err := w.Store.PruneSessions(ctx, w.now, 9); return err },
 		"rotate": func(ctx context.Context) error {
 			_, err := w.Store.RotateFamily(ctx, w.rotation(family, 0))

@@ -79,9 +79,15 @@ type Token struct {
 
 // First makes a family's first token, whose secret is random.
 func First(random io.Reader, id string, keys Keys) (Token, error) {
-	t := Token{Family: id, Generation: 1, KID: keys.KID}
+	return Anew(random, id, 1, keys)
+}
+
+// Anew makes the token of that generation with a random secret: it follows from
+// none before, and whoever held one can't tell it.
+func Anew(random io.Reader, id string, generation int64, keys Keys) (Token, error) {
+	t := Token{Family: id, Generation: generation, KID: keys.KID}
 	if _, err := io.ReadFull(random, t.secret[:]); err != nil {
-		return Token{}, fmt.Errorf("family: first token: %w", err)
+		return Token{}, fmt.Errorf("family: a random token: %w", err)
 	}
 	return t.finish(keys)
 }

@@ -108,7 +108,7 @@ type Tokens interface {
 type Passwords interface {
 	Hash(ctx context.Context, prepared string) (string, error)
 	Verify(ctx context.Context, hash, prepared string) (match, rehash bool, err error)
-	Decoy(ctx context.Context) (string, error)
+	Decoy(ctx context.Context, kind string) (string, error)
 }
 
 // Service is the package's logic. It is safe for concurrent use.

@@ -166,7 +166,7 @@ func (s *Service) decoyHash(ctx context.Context) ([]byte, error) {
 		return d.sealed, nil
 	}
 	if d.hash == "" {
-		if d.hash, err = s.cfg.Passwords.Decoy(ctx); err != nil {
+		if d.hash, err = s.cfg.Passwords.Decoy(ctx, ""); err != nil {
 			return nil, fmt.Errorf("auth: make the decoy: %w", err)
 		}
 	}

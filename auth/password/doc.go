@@ -3,7 +3,8 @@
 //
 //	hasher, err := password.New(password.Config{})
 //	...
-//	prepared, err := password.Prepare(typed)     // sign-up: PRECIS, 8 to 256 characters
+//	policy := password.Policy{}                  // or NIST(): what may be set
+//	prepared, err := policy.Prepare(ctx, password.Candidate{Password: typed, Email: email, Name: name})
 //	phc, err := hasher.Hash(ctx, prepared)       // "$argon2id$v=19$m=19456,t=2,p=1$…"
 //	...
 //	prepared, err := password.Normalize(typed)   // sign-in: the same text, no length policy
@@ -13,8 +14,9 @@
 // configured, or PBKDF2-HMAC-SHA256 with 600,000 iterations where FIPS 140 is
 // enforced. Both are verified everywhere. Parameters in a stored string drive
 // memory and time, so the parser takes the one canonical form only and nothing
-// above its caps: 256 MiB, 16 passes, 8 lanes, 1 GiB written in all, 2,000,000
-// PBKDF2 iterations.
+// above its caps: 256 MiB, 16 passes, 16 lanes, 1 GiB written in all, 2,000,000
+// PBKDF2 iterations. Hashes of other systems are verified too, see ParseImported,
+// and replaced at the first sign-in.
 //
 // Hashing happens in slots, as many as the cores and the memory budget allow,
 // behind a bounded first-come first-served queue with a deadline. Who waits too

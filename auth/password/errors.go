@@ -30,4 +30,12 @@ var (
 	// ErrBadHash means that a stored string is no canonical hash within the caps.
 	// It proves nothing about the password.
 	ErrBadHash = errors.New("password: the stored hash is malformed or beyond the caps")
+	// ErrNotImportable means that a hash from another system is of no form that is
+	// known, not written as that form wants it, or beyond the caps.
+	ErrNotImportable = problem.New(problem.Invalid, "INVALID_PASSWORD_HASH", "The password hash is of no form that can be imported, or its parameters are too high.")
+	// ErrFirebase means that a hash is Firebase's and Config.Firebase is not set.
+	ErrFirebase = errors.New("password: a Firebase hash needs Config.Firebase")
+	// ErrFIPS means that the enforcement of FIPS 140 refuses to verify an imported
+	// hash: PBKDF2 with SHA-1, or PBKDF2 or scrypt with a salt below 16 bytes.
+	ErrFIPS = errors.New("password: FIPS 140 refuses to verify this hash")
 )

@@ -44,6 +44,8 @@ type Config struct {
 	QueueTimeout time.Duration
 	// MaxQueue is how many callers may wait. Defaults to 1024.
 	MaxQueue int
+	// Firebase is the project whose imported hashes are verified. Defaults to none.
+	Firebase Firebase
 	// Rand is the source of salts. Defaults to crypto/rand.Reader.
 	Rand io.Reader
 }
@@ -55,6 +57,9 @@ type Hasher struct {
 	rand   io.Reader
 	slots  *slots
 	share  int64 // KiB that one slot stands for
+
+	firebase *firebaseKey
+
 	derive func(p params, password string, salt []byte, length int) ([]byte, error)
 }
 
@@ -64,10 +69,17 @@ func New(cfg Config) (*Hasher, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("password: config: %w", err)
 	}
+	project, err := cfg.Firebase.parse()
+	if err != nil {
+		return nil, fmt.Errorf("password: config: %w", err)
+	}
 	return &Hasher{
 		policy: cfg.policy(),
 		rand:   cfg.Rand,
 		share:  int64(cfg.Memory),
+
+		firebase: project,
+
 		slots:  newSlots(cfg.Slots, cfg.MaxQueue, cfg.QueueTimeout),
 		derive: params.derive,
 	}, nil
@@ -141,35 +153,52 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if out.tag, err = h.compute(ctx, out.params, password, out.salt, tagLen); err != nil {
+	err = h.run(ctx, out.params, password, func() (err error) {
+		out.tag, err = h.derive(out.params, password, out.salt, tagLen)
+		return err
+	})
+	if err != nil {
 		return "", err
 	}
 	return out.encode(), nil
 }
 
 // Verify says whether phc was made from the prepared password, and whether it
-// should be made anew because its parameters are not the policy's. An error is
-// neither yes nor no: those of Hash, and ErrBadHash.
+// should be made anew because its parameters are not the policy's: with every
+// imported hash, so that it is replaced at the first sign-in. An error is neither
+// yes nor no: those of Hash, ErrBadHash, and of an imported hash ErrFirebase and
+// ErrFIPS. Parameters are bounded before any work.
+//
+// bcrypt sees 72 bytes only. A longer password never matches it: its owner has to
+// choose a new one (ASVS 6.2.8).
 func (h *Hasher) Verify(ctx context.Context, phc, password string) (match, needsRehash bool, err error) {
 	stored, err := parse(phc)
 	if err != nil {
 		return false, false, err
 	}
-	tag, err := h.compute(ctx, stored.params, password, stored.salt, len(stored.tag))
+	if err := h.allowed(stored); err != nil {
+		return false, false, err
+	}
+	err = h.run(ctx, stored.params, password, func() (err error) {
+		match, err = h.match(stored, password)
+		return err
+	})
 	if err != nil {
 		return false, false, err
 	}
-	old := stored.params != h.policy || len(stored.salt) < saltLen || len(stored.tag) != tagLen
-	return equal(tag, stored.tag), old, nil
+	return match, stored.params != h.policy || len(stored.salt) < saltLen || len(stored.tag) != tagLen, nil
 }
 
-// Decoy returns a PHC string with the policy's parameters that no password
-// matches. Verifying it costs what a real one costs, in the same slots, so that
-// an unknown account answers like a known one (ASVS 6.3.8). Making it costs
-// nothing: its tag is random.
-func (h *Hasher) Decoy(ctx context.Context) (string, error) {
+// Decoy returns a hash that no password matches: of the kind of an imported hash,
+// or with the policy's parameters if kind is empty. Verifying it costs what a real
+// one of the kind costs, in the same slots, so that an unknown account answers like
+// a known one (ASVS 6.3.8, rule R7). Making it costs nothing: its tag is random.
+func (h *Hasher) Decoy(ctx context.Context, kind string) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", fmt.Errorf("password: decoy: %w", err)
+	}
+	if kind != "" {
+		return h.decoyOf(kind)
 	}
 	out, err := h.fresh(tagLen)
 	if err != nil {
@@ -191,20 +220,23 @@ func (h *Hasher) fresh(n int) (hash, error) {
 	return hash{params: h.policy, salt: buf[:saltLen:saltLen], tag: buf[saltLen:]}, nil
 }
 
-func (h *Hasher) compute(ctx context.Context, p params, password string, salt []byte, length int) (tag []byte, err error) {
+// run calls fn in as many slots as p takes, if the password is not too long.
+func (h *Hasher) run(ctx context.Context, p params, password string, fn func() error) error {
 	if len(password) > MaxBytes {
-		return nil, ErrTooLong
+		return ErrTooLong
 	}
-	err = h.slots.run(ctx, h.weight(p), func() (err error) {
-		if tag, err = h.derive(p, password, salt, length); err != nil {
+	return h.slots.run(ctx, h.weight(p), func() error {
+		if err := fn(); err != nil {
 			return fmt.Errorf("password: derive: %w", err)
 		}
 		return nil
 	})
-	return tag, err
 }
 
 // weight is how many slots a hash takes: as many as its memory would fill.
 func (h *Hasher) weight(p params) int64 {
+	if p.algorithm == firebase {
+		p = h.firebase.params
+	}
 	return max(1, (int64(p.memory)+h.share-1)/h.share)
 }

@@ -1,32 +1,46 @@
 package password
 
 import (
-	"crypto/pbkdf2"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
-
-	"golang.org/x/crypto/argon2"
 )
 
-// The algorithms that are verified.
+// The algorithms that are verified. New hashes are Argon2id or PBKDF2SHA256; the
+// others come from elsewhere, see ParseImported.
 const (
 	Argon2id     = "argon2id"
 	PBKDF2SHA256 = "pbkdf2-sha256"
+
+	argon2i      = "argon2i"
+	pbkdf2SHA1   = "pbkdf2-sha1"
+	pbkdf2SHA512 = "pbkdf2-sha512"
+	scryptPlain  = "scrypt"
+	// scryptNFKC is scrypt of the password in Unicode's form NFKC, as better-auth
+	// makes it.
+	scryptNFKC = "scrypt-nfkc"
+	// firebase has its parameters in the Hasher's configuration.
+	firebase = "firebase-scrypt"
+	bcrypt2a = "2a"
+	bcrypt2b = "2b"
+	bcrypt2y = "2y"
 )
 
 // Caps on what a stored string may ask for. They hold for strings that this
 // package did not write: imported ones and rows that someone changed.
 const (
 	maxMemory     = 256 << 10 // KiB: 256 MiB
-	maxTime       = 16        // passes
-	maxThreads    = 8         // lanes
-	maxWork       = 1 << 20   // KiB written in all passes: 1 GiB
-	maxIterations = 2_000_000
-	minSalt       = 8 // bytes
+	maxTime       = 16        // passes of argon2
+	maxThreads    = 16        // lanes of argon2, p of scrypt
+	maxWork       = 1 << 20   // KiB written by argon2 in all passes: 1 GiB
+	maxIterations = 2_000_000 // of PBKDF2, over all blocks of the tag
+	maxScryptWork = 1 << 19   // KiB written by scrypt in all: 512 MiB
+	maxBlock      = 64        // r of scrypt
+	minCost       = 4         // of bcrypt
+	maxCost       = 15        // of bcrypt: about two seconds
+	minSalt       = 8         // bytes
+	minShortSalt  = 4         // bytes, of PBKDF2 and scrypt from elsewhere
 	maxSalt       = 64
 	minTag        = 16
 	maxTag        = 64
@@ -36,10 +50,12 @@ const (
 // params say how a hash is made.
 type params struct {
 	algorithm  string
-	memory     uint32 // KiB, argon2id
-	time       uint32 // passes, argon2id
-	threads    uint8  // lanes, argon2id
+	memory     uint32 // KiB
+	time       uint32 // passes, argon2
+	threads    uint8  // lanes of argon2, p of scrypt
 	iterations int    // pbkdf2
+	cost       uint8  // of bcrypt; scrypt's logarithm of N
+	block      uint8  // r of scrypt
 }
 
 // hash is a parsed PHC string.
@@ -56,36 +72,70 @@ func parse(s string) (hash, error) {
 	}
 	var h hash
 	var ok bool
-	switch parts := strings.Split(s, "$"); {
-	case len(parts) == 6 && parts[1] == Argon2id && parts[2] == "v=19":
-		h, ok = parseArgon2id(parts[3])
-		ok = ok && h.decode(parts[4], parts[5])
-	case len(parts) == 5 && parts[1] == PBKDF2SHA256:
-		h, ok = parsePBKDF2(parts[2])
-		ok = ok && h.decode(parts[3], parts[4])
+	if parts := strings.Split(s, "$"); len(parts) > 3 && parts[0] == "" {
+		h, ok = parseParts(parts[1], parts[2:])
 	}
 	// Writing it again refuses every other spelling at once: leading zeros,
-	// line breaks that base64 skips, text before the first dollar sign.
+	// line breaks that base64 skips, bits that are cut off.
 	if !ok || !h.bounded() || h.encode() != s {
 		return hash{}, ErrBadHash
 	}
 	return h, nil
 }
 
-func parseArgon2id(s string) (hash, bool) {
+// parseParts reads what follows the name of the algorithm.
+func parseParts(algorithm string, parts []string) (h hash, ok bool) {
+	h.algorithm = algorithm
+	switch algorithm {
+	case Argon2id, argon2i:
+		if len(parts) == 4 && parts[0] == "v=19" && h.parseArgon2(parts[1]) {
+			return h, h.decode(parts[2], parts[3])
+		}
+	case PBKDF2SHA256, pbkdf2SHA1, pbkdf2SHA512:
+		if len(parts) == 3 {
+			h.iterations, ok = number(parts[0], "i=", maxIterations)
+			return h, ok && h.decode(parts[1], parts[2])
+		}
+	case scryptPlain, scryptNFKC:
+		if len(parts) == 3 && h.parseScrypt(parts[0]) {
+			return h, h.decode(parts[1], parts[2])
+		}
+	case firebase:
+		return h, len(parts) == 2 && h.decode(parts[0], parts[1])
+	case bcrypt2a, bcrypt2b, bcrypt2y:
+		return h, len(parts) == 2 && h.parseBcrypt(parts[0], parts[1])
+	}
+	return hash{}, false
+}
+
+func (p *params) parseArgon2(s string) bool {
 	fields := strings.Split(s, ",")
 	if len(fields) != 3 {
-		return hash{}, false
+		return false
 	}
 	m, okM := number(fields[0], "m=", maxMemory)
 	t, okT := number(fields[1], "t=", maxTime)
-	p, okP := number(fields[2], "p=", maxThreads)
-	return hash{params: params{algorithm: Argon2id, memory: uint32(m), time: uint32(t), threads: uint8(p)}}, okM && okT && okP
+	l, okP := number(fields[2], "p=", maxThreads)
+	p.memory, p.time, p.threads = uint32(m), uint32(t), uint8(l)
+	return okM && okT && okP
 }
 
-func parsePBKDF2(s string) (hash, bool) {
-	i, ok := number(s, "i=", maxIterations)
-	return hash{params: params{algorithm: PBKDF2SHA256, iterations: i}}, ok
+func (p *params) parseScrypt(s string) bool {
+	fields := strings.Split(s, ",")
+	if len(fields) != 3 {
+		return false
+	}
+	ln, okN := number(fields[0], "ln=", 20)
+	r, okR := number(fields[1], "r=", maxBlock)
+	lanes, okP := number(fields[2], "p=", maxThreads)
+	p.setScrypt(ln, r, lanes)
+	return okN && okR && okP
+}
+
+// setScrypt takes bounded numbers. The memory is 128·N·r bytes.
+func (p *params) setScrypt(ln, r, lanes int) {
+	p.cost, p.block, p.threads = uint8(ln), uint8(r), uint8(lanes)
+	p.memory = uint32(max(1, 128*r<<ln/1024))
 }
 
 // number reads prefix and a number from 1 to most.
@@ -106,29 +156,44 @@ func (h *hash) decode(salt, tag string) bool {
 }
 
 func (h hash) bounded() bool {
-	if len(h.salt) < minSalt || len(h.salt) > maxSalt || len(h.tag) < minTag || len(h.tag) > maxTag {
+	least := minSalt
+	if digestSize(h.algorithm) > 0 || h.algorithm == scryptPlain || h.algorithm == scryptNFKC {
+		least = minShortSalt
+	}
+	if len(h.salt) < least || len(h.salt) > maxSalt || len(h.tag) < minTag || len(h.tag) > maxTag || h.memory > maxMemory {
 		return false
 	}
-	return h.algorithm != Argon2id ||
-		(h.memory >= 8*uint32(h.threads) && uint64(h.memory)*uint64(h.time) <= maxWork)
+	switch h.algorithm {
+	case Argon2id, argon2i:
+		return h.memory >= 8*uint32(h.threads) && uint64(h.memory)*uint64(h.time) <= maxWork
+	case PBKDF2SHA256, pbkdf2SHA1, pbkdf2SHA512:
+		size := digestSize(h.algorithm)
+		return h.iterations*((len(h.tag)+size-1)/size) <= maxIterations
+	case scryptPlain, scryptNFKC:
+		return uint64(h.memory)*uint64(h.threads) <= maxScryptWork
+	}
+	return true
 }
 
 // encode returns the PHC string.
 func (h hash) encode() string {
-	salt, tag := base64.RawStdEncoding.EncodeToString(h.salt), base64.RawStdEncoding.EncodeToString(h.tag)
-	if h.algorithm == PBKDF2SHA256 {
-		return fmt.Sprintf("$%s$i=%d$%s$%s", h.algorithm, h.iterations, salt, tag)
+	if h.isBcrypt() {
+		return h.head() + bcryptBase64().EncodeToString(h.salt) + bcryptBase64().EncodeToString(h.tag)
 	}
-	return fmt.Sprintf("$%s$v=19$m=%d,t=%d,p=%d$%s$%s", h.algorithm, h.memory, h.time, h.threads, salt, tag)
+	return h.head() + base64.RawStdEncoding.EncodeToString(h.salt) + "$" + base64.RawStdEncoding.EncodeToString(h.tag)
 }
 
-// derive computes a tag of length bytes. It is the expensive part.
-func (p params) derive(password string, salt []byte, length int) ([]byte, error) {
-	if p.algorithm == PBKDF2SHA256 {
-		return pbkdf2.Key(sha256.New, password, salt, p.iterations, length)
+// head returns what stands before the salt.
+func (p params) head() string {
+	switch p.algorithm {
+	case PBKDF2SHA256, pbkdf2SHA1, pbkdf2SHA512:
+		return fmt.Sprintf("$%s$i=%d$", p.algorithm, p.iterations)
+	case scryptPlain, scryptNFKC:
+		return fmt.Sprintf("$%s$ln=%d,r=%d,p=%d$", p.algorithm, p.cost, p.block, p.threads)
+	case firebase:
+		return "$" + firebase + "$"
+	case bcrypt2a, bcrypt2b, bcrypt2y:
+		return fmt.Sprintf("$%s$%02d$", p.algorithm, p.cost)
 	}
-	return argon2.IDKey([]byte(password), salt, p.time, p.memory, p.threads, uint32(length)), nil
+	return fmt.Sprintf("$%s$v=19$m=%d,t=%d,p=%d$", p.algorithm, p.memory, p.time, p.threads)
 }
-
-// equal compares tags in constant time.
-func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

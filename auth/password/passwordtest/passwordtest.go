@@ -48,8 +48,15 @@ func (h *Hasher) Verify(ctx context.Context, hash, prepared string) (match, need
 	return match, err == nil && !strings.HasPrefix(hash, cheap), err
 }
 
-// Decoy returns a cheap hash that no password matches.
-func (h *Hasher) Decoy(ctx context.Context) (string, error) {
+// Import reads what a password.Hasher imports.
+func (h *Hasher) Import(s string) (password.Hash, error) { return h.real.Import(s) }
+
+// Decoy returns a hash of kind that no password matches, a cheap one if kind is
+// empty.
+func (h *Hasher) Decoy(ctx context.Context, kind string) (string, error) {
+	if kind != "" {
+		return h.real.Decoy(ctx, kind)
+	}
 	if err := ctx.Err(); err != nil {
 		return "", err
 	}

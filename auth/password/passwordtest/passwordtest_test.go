@@ -13,7 +13,7 @@ func TestCheapHashesVerifyLikeRealOnes(t *testing.T) {
 	h := passwordtest.New(t)
 	phc, err := h.Hash(t.Context(), "correct horse")
 	assert.NoError(t, err)
-	decoy, err := h.Decoy(t.Context())
+	decoy, err := h.Decoy(t.Context(), "")
 	assert.NoError(t, err)
 	assert.Equal(t, len(decoy), len(phc))
 	for _, c := range []struct {

@@ -124,10 +124,10 @@ func (c *Config) validate() error {
 		errs = append(errs, errors.New("URL must be https, without a query, and end with a slash"))
 	}
 	if c.Timeout < 0 || c.Timeout > 10*time.Second {
-		errs = append(errs, errors.New("Timeout must be at most 10 s"))
+		errs = append(errs, errors.New("need a Timeout of at most 10 s"))
 	}
 	if c.Least < 0 {
-		errs = append(errs, errors.New("Least must not be negative"))
+		errs = append(errs, errors.New("negative Least"))
 	}
 	return errors.Join(errs...)
 }

@@ -69,6 +69,7 @@ type Keys interface {
 	Seal(ctx context.Context, f crypto.Field, plaintext []byte) ([]byte, error)
 	Open(ctx context.Context, f crypto.Field, sealed []byte) ([]byte, error)
 	ActiveSubkey(ctx context.Context, purpose, label string) (kid string, key []byte, err error)
+	Subkey(ctx context.Context, purpose, label, kid string) ([]byte, error)
 }
 
 // Sessions starts sessions. A Pass can be made by this package only, so there is
@@ -92,6 +93,9 @@ type Grant struct {
 	// Access and Refresh are the pair, and zero for a session with a cookie.
 	Access, Refresh             token.Secret
 	AccessEndsAt, RefreshEndsAt time.Time
+	// UserID and SecurityVersion are whom the door let in; the door sets them.
+	UserID          string
+	SecurityVersion int64
 }
 
 // Bearer reports whether the session is used with a pair of tokens.
@@ -113,9 +117,10 @@ type Passwords interface {
 
 // Service is the package's logic. It is safe for concurrent use.
 type Service struct {
-	store Store
-	cfg   Config
-	decoy decoy
+	store   Store
+	cfg     Config
+	devices *token.Hasher
+	decoy   decoy
 }
 
 // New returns a Service on store. It does no I/O. The error names every field of
@@ -132,7 +137,7 @@ func New(store Store, cfg Config) (*Service, error) {
 	if err := cfg.validate(store); err != nil {
 		return nil, fmt.Errorf("auth: config: %w", err)
 	}
-	return &Service{store: store, cfg: cfg}, nil
+	return &Service{store: store, cfg: cfg, devices: token.NewHasher(cfg.Keys)}, nil
 }
 
 // fill sets the defaults that can fail.
@@ -209,6 +214,7 @@ func (s *Service) Maintain(ctx context.Context) error {
 	}{
 		{"sign-ups", now, s.store.PruneSignUps},
 		{"guesses", now.Add(-guessMemory), s.store.PruneGuesses},
+		{"devices", now, s.store.PruneDevices},
 		{"mail budgets", now.Add(-day), s.store.PruneBudgets},
 	} {
 		for n := pruneBatch; n == pruneBatch; {

@@ -77,6 +77,7 @@ func (s *Service) Complete(ctx context.Context, a Attempt) (Grant, error) {
 	if err != nil {
 		return Grant{}, fmt.Errorf("auth: complete a sign-in: %w", err)
 	}
+	grant.UserID, grant.SecurityVersion = a.user.ID, a.user.SecurityVersion
 	return grant, nil
 }
 

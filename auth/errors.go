@@ -22,6 +22,13 @@ var (
 	// (rule R8). It says when the next one is welcome.
 	ErrTooManyAttempts = problem.New(problem.RateLimited, "TOO_MANY_ATTEMPTS",
 		"There were too many attempts. Wait a moment and try again.")
+	// ErrLocked means that strangers guessed too often, and none is heard until the
+	// account is unlocked (rule R9). It is the same for addresses that are nobody's.
+	ErrLocked = problem.New(problem.RateLimited, "SIGN_IN_LOCKED",
+		"There were too many attempts, so signing in from new devices is locked. If the address is yours, "+
+			"open the link that was mailed to it, or use a device on which you signed in before.")
+	// ErrDeviceNotFound is for stores: no device that is alive has that selector.
+	ErrDeviceNotFound = problem.New(problem.NotFound, "DEVICE_NOT_FOUND", "There is no such device.")
 	// ErrInTransaction means that a call that guesses a secret was made inside a
 	// transaction, where its charge could be rolled back (rule R8).
 	ErrInTransaction = problem.New(problem.Internal, "IN_TRANSACTION",

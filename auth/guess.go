@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/token"
 )
 
 // GuessKey names what is being guessed at: one factor of one account. The
@@ -24,19 +27,41 @@ type GuessKey struct {
 // The first Free guesses are not slowed down. From then on the wait after a
 // guess starts at Step and doubles with each further one up to MaxWait. At Cap
 // guesses none is welcome. One guess is forgotten in every full Decay since the
-// last; a zero Decay forgets none.
+// last; a zero Decay forgets none. A Latch forgets none from the Cap on: the
+// counter stays until it is taken back.
 type Pace struct {
 	Free    int
 	Step    time.Duration
 	MaxWait time.Duration
 	Cap     int
 	Decay   time.Duration
+	Latch   bool
 }
+
+// LockedAt is how many remembered guesses of strangers lock a factor of an account
+// against strangers (NIST SP 800-63B-4 §3.2.2: at most 100 failures in a row). No
+// pace without a latch goes beyond.
+const LockedAt = 100
 
 // passwordPace follows NIST SP 800-63B-4 §3.2.2: growing waits, and at most 100
 // failures in a row.
 func passwordPace() Pace {
-	return Pace{Free: 5, Step: time.Second, MaxWait: 15 * time.Minute, Cap: 100, Decay: time.Hour}
+	return Pace{Free: 5, Step: time.Second, MaxWait: 15 * time.Minute, Cap: LockedAt, Decay: time.Hour}
+}
+
+// strangerPace is passwordPace for clients that nobody has signed in from: at its
+// cap it refuses them until the owner of the mailbox, or an administrator, unlocks
+// the account (rule R9).
+func strangerPace() Pace {
+	pace := passwordPace()
+	pace.Latch = true
+	return pace
+}
+
+// devicePace is for a browser that the user has signed in from. Nobody else can
+// use it up without stealing the cookie, so it needs no unlocking.
+func devicePace() Pace {
+	return Pace{Free: 5, Step: time.Second, MaxWait: 15 * time.Minute, Cap: 30, Decay: time.Hour}
 }
 
 // signUpProofPace allows five tries at the password of one sign-up (rule R5),
@@ -48,21 +73,24 @@ func signUpProofPace() Pace {
 // Remaining returns how many of count guesses are still remembered after the
 // time since the last one.
 func (p Pace) Remaining(count int, since time.Duration) int {
-	if p.Decay <= 0 || since < 0 {
+	if p.Decay <= 0 || since < 0 || p.latched(count) {
 		return count
 	}
 	return max(0, count-int(since/p.Decay))
 }
 
+// latched reports whether count guesses stay until they are taken back.
+func (p Pace) latched(count int) bool { return p.Latch && p.Cap > 0 && count >= p.Cap }
+
 // never stands for the wait at a cap from which nothing is forgotten. Whatever
-// such a counter protects does not live that long.
+// such a counter protects does not live that long, or is unlocked.
 const never = 24 * time.Hour
 
 // Left returns how long to wait until the next guess, with count guesses
 // remembered and that time since the last one. Zero means that it is welcome.
 func (p Pace) Left(count int, since time.Duration) time.Duration {
 	switch {
-	case p.Cap > 0 && count >= p.Cap && p.Decay <= 0:
+	case p.latched(count), p.Cap > 0 && count >= p.Cap && p.Decay <= 0:
 		return never
 	case p.Cap > 0 && count >= p.Cap:
 		return max(0, p.Decay-since)
@@ -90,10 +118,137 @@ func (s *Service) charge(ctx context.Context, factor, identifier string, pace Pa
 	if err != nil {
 		return GuessKey{}, fmt.Errorf("auth: charge a guess: %w", err)
 	}
+	if pace.Latch && wait >= never {
+		return GuessKey{}, ErrLocked.WithRetryAfter(wait)
+	}
 	if wait > 0 {
 		return GuessKey{}, ErrTooManyAttempts.WithRetryAfter(wait)
 	}
 	return key, nil
+}
+
+// chargeSignIn counts a guess by which somebody wants to come in: as the device's,
+// if device is the cookie of one that the owner of the address has signed in from,
+// else as one of all strangers together (rule R9). Strangers at the cap cause a mail
+// with a link that unlocks. Addresses that are nobody's cost the same.
+func (s *Service) chargeSignIn(ctx context.Context, factor string, address Address, device string, client Client) (GuessKey, error) {
+	if s.store.InTransaction(ctx) {
+		return GuessKey{}, ErrInTransaction
+	}
+	known, err := s.KnownDevice(ctx, device)
+	if err != nil && !errors.Is(err, ErrDeviceNotFound) {
+		return GuessKey{}, err
+	}
+	if err == nil && known.Email == address.Key {
+		return s.charge(ctx, factor+"-device", address.Key+"\x00"+known.ID, devicePace())
+	}
+	key, err := s.charge(ctx, factor, address.Key, strangerPace())
+	if errors.Is(err, ErrLocked) {
+		if mailErr := s.offerUnlock(ctx, address, client); mailErr != nil {
+			return GuessKey{}, mailErr
+		}
+	}
+	return key, err
+}
+
+// The mail that unlocks: its template, the token of its link, how long that works,
+// and how often it may go.
+const (
+	MailUnlock                  = "unlock-account"
+	PurposeUnlock token.Purpose = "one:unlock-account"
+	unlockLife                  = day
+	unlockEvery                 = 6 * time.Hour
+)
+
+// offerUnlock mails the owner of a locked account the link that unlocks it. It
+// does the same where there is nobody to mail (rule R7).
+func (s *Service) offerUnlock(ctx context.Context, address Address, client Client) error {
+	user, _, err := s.store.UserByEmail(ctx, address.Key)
+	if err != nil && !errors.Is(err, ErrUserNotFound) {
+		return fmt.Errorf("auth: find the user to unlock: %w", err)
+	}
+	if err != nil {
+		if user.ID, err = s.newID(); err != nil {
+			return err
+		}
+	}
+	to, err := addressOf(user)
+	if err != nil {
+		to = address
+	}
+	letter := Letter{To: to, Kind: MailUnlock, Every: unlockEvery, Client: client, Silent: !user.EmailVerified}
+	_, err = s.Post(ctx, letter, func(ctx context.Context) (mail.Data, error) {
+		_, secret, err := s.cfg.Tokens.Issue(ctx, token.IssueParams{
+			Purpose: PurposeUnlock, Subject: user.ID, SecurityVersion: user.SecurityVersion, TTL: unlockLife,
+		})
+		if err != nil {
+			return mail.Data{}, err
+		}
+		return mail.Data{Name: user.Name, Email: to.Display, Link: s.Link("unlock-account", secret, ""), ExpiresIn: unlockLife}, nil
+	})
+	return err
+}
+
+// Unlockable returns the user whose account the secret of a mailed link unlocks.
+// It consumes nothing. Errors: token.ErrInvalid.
+func (s *Service) Unlockable(ctx context.Context, raw string) (User, error) {
+	oneTime, err := s.cfg.Tokens.Peek(ctx, PurposeUnlock, raw)
+	if err != nil {
+		return User{}, err
+	}
+	user, err := s.store.UserByID(ctx, oneTime.Subject)
+	if errors.Is(err, ErrUserNotFound) || err == nil && user.SecurityVersion != oneTime.SecurityVersion {
+		return User{}, token.ErrInvalid
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("auth: find the user to unlock: %w", err)
+	}
+	return user, nil
+}
+
+// UnlockByMail consumes the secret of a mailed link and takes the strangers'
+// guesses back, in one transaction, which joins that of ctx. A link that was mailed
+// before what protects the account changed is dead (rule R1). Errors:
+// token.ErrInvalid.
+func (s *Service) UnlockByMail(ctx context.Context, raw string) (user User, err error) {
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if user, err = s.Unlockable(ctx, raw); err != nil {
+			return err
+		}
+		if _, err := s.cfg.Tokens.Consume(ctx, PurposeUnlock, raw); err != nil {
+			return err
+		}
+		return s.Unlock(ctx, user.ID, user.ID)
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("auth: unlock by mail: %w", err)
+	}
+	return user, nil
+}
+
+// Unlock takes back what strangers guessed at the user's account, in the
+// transaction of ctx if there is one: from then on they are counted anew. actorID is
+// who does it: an administrator, or the user, who has proven the mailbox. It is no
+// error if nothing was counted. Errors: ErrUserNotFound.
+func (s *Service) Unlock(ctx context.Context, userID, actorID string) error {
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		user, err := s.store.UserByID(ctx, userID)
+		if err != nil {
+			return err
+		}
+		account, err := s.mac(ctx, labelGuess, factorPassword, user.Email)
+		if err != nil {
+			return err
+		}
+		if err := s.store.ForgetGuesses(ctx, GuessKey{Factor: factorPassword, Account: account}); err != nil {
+			return err
+		}
+		return hook.Call(ctx, s.cfg.Hooks.UserUnlocked, UserUnlocked{UserID: userID, ActorID: actorID})
+	})
+	if err != nil {
+		return fmt.Errorf("auth: unlock: %w", err)
+	}
+	return nil
 }
 
 // unchecked gives a guess back that no slot was free to check: whoever keeps the

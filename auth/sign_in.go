@@ -21,6 +21,9 @@ type SignInParams struct {
 	BrowserOnly bool
 	// Bearer asks for a pair of tokens instead of a cookie (rule R16).
 	Bearer bool
+	// Device is the cookie of a known device, if the browser has one (rule R9): see
+	// Handler.Device.
+	Device string
 	// CallbackURL is put into the link that is mailed again if the address was
 	// never proven.
 	CallbackURL string
@@ -44,7 +47,8 @@ func (s *Service) SignIn(ctx context.Context, p SignInParams) (User, Grant, erro
 // ProvePassword charges a guess, checks the password without a transaction open,
 // and returns the attempt. The guess stays charged until [Service.Complete]. Wrong passwords, unknown, banned and unproven
 // addresses cost the same and answer ErrInvalidCredentials. Other errors:
-// ErrInvalidEmail, ErrTooManyAttempts, ErrInTransaction, password.ErrOverloaded.
+// ErrInvalidEmail, ErrTooManyAttempts, ErrLocked, ErrInTransaction,
+// password.ErrOverloaded.
 func (s *Service) ProvePassword(ctx context.Context, p SignInParams) (Attempt, error) {
 	address, err := ParseAddress(p.Email)
 	if err != nil {
@@ -54,7 +58,7 @@ func (s *Service) ProvePassword(ctx context.Context, p SignInParams) (Attempt, e
 	if err != nil {
 		return Attempt{}, ErrInvalidCredentials
 	}
-	key, err := s.charge(ctx, factorPassword, address.Key, passwordPace())
+	key, err := s.chargeSignIn(ctx, factorPassword, address, p.Device, p.Client)
 	if err != nil {
 		return Attempt{}, err
 	}

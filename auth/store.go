@@ -23,6 +23,7 @@ type Store interface {
 	SignUpStore
 	GuessStore
 	BudgetStore
+	DeviceStore
 }
 
 // ProofStore records proofs of users who exist without one.
@@ -116,9 +117,26 @@ type GuessStore interface {
 	Charge(ctx context.Context, key GuessKey, pace Pace, now time.Time) (wait time.Duration, err error)
 	// Refund takes one charged guess back.
 	Refund(ctx context.Context, key GuessKey) error
+	// ForgetGuesses deletes counters, in the transaction of ctx if there is one. One
+	// that is not there is no error.
+	ForgetGuesses(ctx context.Context, keys ...GuessKey) error
 	// PruneGuesses deletes at most limit counters that were last charged before
-	// the given time.
+	// the given time and count fewer than LockedAt: a lock does not go by itself.
 	PruneGuesses(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// DeviceStore keeps the browsers that users signed in from.
+type DeviceStore interface {
+	// AddDevice inserts d, and deletes the device replaced, if it is that user's, and
+	// the user's oldest devices beyond keep. replaced may be empty. It returns
+	// ErrUserNotFound if the user is gone.
+	AddDevice(ctx context.Context, d Device, replaced string, keep int) error
+	// DeviceBySelector returns the device, with the address of its user, if it
+	// expires after now and the user still has the security version that it was
+	// issued under; otherwise ErrDeviceNotFound. All cases take one statement.
+	DeviceBySelector(ctx context.Context, selector string, now time.Time) (Device, error)
+	// PruneDevices deletes at most limit devices that expired before now.
+	PruneDevices(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // BudgetStore counts mails.

@@ -53,6 +53,7 @@ type Store struct {
 	password        bundb.Statement
 	spend           bundb.Statement
 	refund          bundb.Statement
+	device          bundb.Statement
 	charges         sync.Map // of auth.Pace to bundb.Statement
 }
 
@@ -70,5 +71,6 @@ func New(db *bundb.DB) *Store {
 		password:        db.Statement(passwordSQL),
 		spend:           db.Statement(spendSQL),
 		refund:          db.Statement(refundSQL),
+		device:          db.Statement(deviceSQL),
 	}
 }

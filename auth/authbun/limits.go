@@ -22,8 +22,12 @@ func chargeSQL(p auth.Pace) string {
 		limit = int64(p.Cap)
 	}
 	const elapsed = "(excluded.charged_at - g.charged_at)"
+	latch := int64(math.MaxInt64)
+	if p.Latch {
+		latch = limit
+	}
 	forgotten := fmt.Sprintf("(%s / %d)", elapsed, decay)
-	remaining := fmt.Sprintf("(CASE WHEN %[1]s <= 0 THEN g.failures WHEN %[1]s < g.failures THEN g.failures - %[1]s ELSE 0 END)", forgotten)
+	remaining := fmt.Sprintf("(CASE WHEN %[1]s <= 0 OR g.failures >= %[2]d THEN g.failures WHEN %[1]s < g.failures THEN g.failures - %[1]s ELSE 0 END)", forgotten, latch)
 	doublings := fmt.Sprintf("(CASE WHEN %[1]s - %[2]d > 30 THEN 30 ELSE %[1]s - %[2]d END)", remaining, p.Free)
 	wait := fmt.Sprintf("(CAST(%d AS BIGINT) << CAST(%s AS INTEGER))", p.Step.Microseconds(), doublings)
 	capped := fmt.Sprintf("(CASE WHEN %[1]s > %[2]d THEN %[2]d ELSE %[1]s END)", wait, p.MaxWait.Microseconds())
@@ -97,9 +101,26 @@ func (s *Store) Refund(ctx context.Context, key auth.GuessKey) error {
 	})
 }
 
+// ForgetGuesses implements auth.GuessStore.
+func (s *Store) ForgetGuesses(ctx context.Context, keys ...auth.GuessKey) error {
+	return s.InTx(ctx, func(ctx context.Context) error {
+		for _, key := range keys {
+			_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Table("tenon_guesses").
+				Where("factor = ?", key.Factor).Where("account = ?", key.Account).Exec(ctx)
+			if err != nil {
+				return bundb.Wrap("authbun: forget guesses", err)
+			}
+		}
+		return nil
+	})
+}
+
 // PruneGuesses implements auth.GuessStore.
 func (s *Store) PruneGuesses(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.prune(ctx, "tenon_guesses", "factor, account", "charged_at", before, limit)
+	query := "DELETE FROM tenon_guesses WHERE (factor, account) IN (SELECT factor, account FROM tenon_guesses" +
+		" WHERE charged_at < ? AND failures < ? ORDER BY charged_at LIMIT ?" + s.passOver() + ")"
+	n, err := affected(s.Statement(query).Exec(ctx, before.UnixMicro(), auth.LockedAt, limit))
+	return n, bundb.Wrap("authbun: prune counters of guesses", err)
 }
 
 const spendSQL = `
@@ -118,16 +139,10 @@ func (s *Store) Spend(ctx context.Context, a auth.Allowance, now time.Time) (boo
 
 // PruneBudgets implements auth.BudgetStore.
 func (s *Store) PruneBudgets(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.prune(ctx, "tenon_mail_budgets", "scope, target", "started_at", before, limit)
-}
-
-// prune deletes the oldest rows of a table whose time in microseconds is before
-// the given one. Table, key and column are the program's own.
-func (s *Store) prune(ctx context.Context, table, key, column string, before time.Time, limit int) (int, error) {
-	query := fmt.Sprintf("DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s < ? ORDER BY %[3]s LIMIT ?%[4]s)",
-		table, key, column, s.passOver())
+	query := "DELETE FROM tenon_mail_budgets WHERE (scope, target) IN (SELECT scope, target FROM tenon_mail_budgets" +
+		" WHERE started_at < ? ORDER BY started_at LIMIT ?" + s.passOver() + ")"
 	n, err := affected(s.Statement(query).Exec(ctx, before.UnixMicro(), limit))
-	return n, bundb.Wrap("authbun: prune "+table, err)
+	return n, bundb.Wrap("authbun: prune mail budgets", err)
 }
 
 // passOver makes a statement that deletes many rows leave those that others hold:

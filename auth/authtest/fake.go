@@ -31,6 +31,7 @@ type state struct {
 	signUps   map[string]auth.SignUp
 	guesses   map[counterKey]counter
 	budgets   map[counterKey]counter
+	devices   map[string]auth.Device
 }
 
 type counterKey struct{ scope, target string }
@@ -44,7 +45,7 @@ func (s state) clone() state {
 	return state{
 		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), bans: maps.Clone(s.bans),
 		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps),
-		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets),
+		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets), devices: maps.Clone(s.devices),
 	}
 }
 
@@ -53,7 +54,7 @@ func NewFake() *Fake {
 	return &Fake{faketx.New(state{
 		users: map[string]auth.User{}, passwords: map[string][]byte{}, bans: map[string]admin.Ban{},
 		claims: map[string]string{}, signUps: map[string]auth.SignUp{},
-		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{},
+		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{}, devices: map[string]auth.Device{},
 	}, state.clone)}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
@@ -47,9 +48,19 @@ func (s *state) refund(key auth.GuessKey) {
 	}
 }
 
+// ForgetGuesses implements auth.GuessStore.
+func (f *Fake) ForgetGuesses(ctx context.Context, keys ...auth.GuessKey) error {
+	return f.Do(ctx, func(s *state) error {
+		for _, key := range keys {
+			delete(s.guesses, counterKey{key.Factor, string(key.Account)})
+		}
+		return nil
+	})
+}
+
 // PruneGuesses implements auth.GuessStore.
 func (f *Fake) PruneGuesses(ctx context.Context, before time.Time, limit int) (n int, err error) {
-	err = f.Do(ctx, func(s *state) error { n = prune(s.guesses, before, limit); return nil })
+	err = f.Do(ctx, func(s *state) error { n = prune(s.guesses, before, auth.LockedAt, limit); return nil })
 	return n, err
 }
 
@@ -72,14 +83,14 @@ func (f *Fake) Spend(ctx context.Context, a auth.Allowance, now time.Time) (ok b
 
 // PruneBudgets implements auth.BudgetStore.
 func (f *Fake) PruneBudgets(ctx context.Context, before time.Time, limit int) (n int, err error) {
-	err = f.Do(ctx, func(s *state) error { n = prune(s.budgets, before, limit); return nil })
+	err = f.Do(ctx, func(s *state) error { n = prune(s.budgets, before, math.MaxInt, limit); return nil })
 	return n, err
 }
 
-func prune(counters map[counterKey]counter, before time.Time, limit int) int {
+func prune(counters map[counterKey]counter, before time.Time, below, limit int) int {
 	n := 0
 	maps.DeleteFunc(counters, func(_ counterKey, c counter) bool {
-		old := c.at.Before(before) && n < limit
+		old := c.at.Before(before) && c.count < below && n < limit
 		if old {
 			n++
 		}

@@ -28,7 +28,7 @@ type Env struct {
 // Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{userClauses(), signUpClauses(), guessClauses(), budgetClauses(), commonClauses()} {
+	for _, group := range [][]clause{userClauses(), signUpClauses(), guessClauses(), budgetClauses(), deviceClauses(), commonClauses()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
@@ -170,16 +170,20 @@ func (w *world) calls() map[string]func(ctx context.Context) error {
 		"AddSignUp": func(ctx context.Context) error {
 			return s.AddSignUp(ctx, auth.SignUp{ID: "x", CreatedAt: w.now, ExpiresAt: w.now, BrowserHash: []byte("b")})
 		},
-		"NewestSignUp": func(ctx context.Context) error { _, err := s.NewestSignUp(ctx, "x", w.now); return err },
-		"SignUpByID":   func(ctx context.Context) error { _, err := s.SignUpByID(ctx, "x", w.now); return err },
-		"ClaimSignUp":  func(ctx context.Context) error { return s.ClaimSignUp(ctx, "x", "x", w.now) },
-		"PruneSignUps": func(ctx context.Context) error { _, err := s.PruneSignUps(ctx, w.now, 1); return err },
-		"Charge":       func(ctx context.Context) error { _, err := s.Charge(ctx, key, auth.Pace{Free: 5}, w.now); return err },
-		"Refund":       func(ctx context.Context) error { return s.Refund(ctx, key) },
-		"PruneGuesses": func(ctx context.Context) error { _, err := s.PruneGuesses(ctx, w.now, 1); return err },
-		"Spend":        func(ctx context.Context) error { _, err := s.Spend(ctx, allowance(1), w.now); return err },
-		"PruneBudgets": func(ctx context.Context) error { _, err := s.PruneBudgets(ctx, w.now, 1); return err },
-		"InTx":         func(ctx context.Context) error { return s.InTx(ctx, func(context.Context) error { return nil }) },
+		"NewestSignUp":     func(ctx context.Context) error { _, err := s.NewestSignUp(ctx, "x", w.now); return err },
+		"SignUpByID":       func(ctx context.Context) error { _, err := s.SignUpByID(ctx, "x", w.now); return err },
+		"ClaimSignUp":      func(ctx context.Context) error { return s.ClaimSignUp(ctx, "x", "x", w.now) },
+		"PruneSignUps":     func(ctx context.Context) error { _, err := s.PruneSignUps(ctx, w.now, 1); return err },
+		"Charge":           func(ctx context.Context) error { _, err := s.Charge(ctx, key, auth.Pace{Free: 5}, w.now); return err },
+		"Refund":           func(ctx context.Context) error { return s.Refund(ctx, key) },
+		"PruneGuesses":     func(ctx context.Context) error { _, err := s.PruneGuesses(ctx, w.now, 1); return err },
+		"Spend":            func(ctx context.Context) error { _, err := s.Spend(ctx, allowance(1), w.now); return err },
+		"ForgetGuesses":    func(ctx context.Context) error { return s.ForgetGuesses(ctx, key) },
+		"AddDevice":        func(ctx context.Context) error { return s.AddDevice(ctx, w.device("x", "s", w.now), "", 1) },
+		"DeviceBySelector": func(ctx context.Context) error { _, err := s.DeviceBySelector(ctx, "s", w.now); return err },
+		"PruneDevices":     func(ctx context.Context) error { _, err := s.PruneDevices(ctx, w.now, 1); return err },
+		"PruneBudgets":     func(ctx context.Context) error { _, err := s.PruneBudgets(ctx, w.now, 1); return err },
+		"InTx":             func(ctx context.Context) error { return s.InTx(ctx, func(context.Context) error { return nil }) },
 		"Hold": func(ctx context.Context) error {
 			return s.InTx(ctx, func(ctx context.Context) error { return s.Hold(ctx, "x") })
 		},

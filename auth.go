@@ -35,10 +35,14 @@ func (a *App) wireAuth() (err error) {
 		RedirectTargets: a.cfg.RedirectTargets,
 		BearerMode:      true,
 		BearerOrigins:   a.cfg.BearerOrigins,
-		SetSession:      a.SetSession,
+		SetSession:      a.setSessionCookie,
 	})
 	return err
 }
+
+// Device returns the cookie of a known device that the browser has, for
+// auth.SignInParams of hosts that sign in from pages of their own; it may be empty.
+func (a *App) Device(r *http.Request) string { return a.authHTTP.Device(r) }
 
 // Browser returns the token that an earlier sign-up left in the browser, for
 // hosts that call App.Auth from pages of their own; it may be empty.

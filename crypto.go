@@ -18,7 +18,7 @@ func (a *App) wireCrypto() (err error) {
 	a.Keys, err = crypto.New(cryptobun.New(a.DB), crypto.Config{
 		KMS:    a.cfg.KMS,
 		Sealed: slices.Concat(authbun.Sealed(), jwtbun.Sealed()),
-		InUse:  []crypto.KIDSource{sessionbun.KIDs(a.DB), tokenbun.KIDs(a.DB)},
+		InUse:  []crypto.KIDSource{sessionbun.KIDs(a.DB), authbun.KIDs(a.DB), tokenbun.KIDs(a.DB)},
 		Now:    a.DB.Now,
 		Logger: a.cfg.Logger,
 	})

@@ -1,6 +1,7 @@
 package tenon
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"net/http"
@@ -70,10 +71,18 @@ func tiers() []tier {
 	return []tier{{client.Info.Prefix64, 1}, {client.Info.Prefix56, 4}, {client.Info.Prefix48, 16}}
 }
 
+// deviceRule is what a known device may ask of a class that its network has used
+// up: whoever shares an address with an attacker is not locked out (rule R9).
+func deviceRule() ratelimit.Rule {
+	return ratelimit.Rule{{Quota: 10, Window: time.Minute}, {Quota: 60, Window: time.Hour}}
+}
+
 // rateLimits limits the requests of all classes in one table of clients.
 type rateLimits struct {
 	limiter *ratelimit.Limiter[network]
 	tiers   []tier
+	// device names the known device that sent a request.
+	device func(r *http.Request) (id string, ok bool)
 }
 
 // wireRateLimits makes the limits that the routes name.
@@ -85,9 +94,9 @@ func (a *App) wireRateLimits() error {
 		}
 		classes[class] = rule
 	}
-	limits := &rateLimits{tiers: tiers()}
+	limits := &rateLimits{tiers: tiers(), device: a.authHTTP.KnowsDevice}
 	a.limits = map[string]func(http.ResponseWriter, *http.Request) error{}
-	var rules []ratelimit.Rule
+	rules := []ratelimit.Rule{deviceRule()}
 	for _, class := range slices.Sorted(maps.Keys(classes)) {
 		rule := classes[class]
 		if len(rule) == 0 {
@@ -98,9 +107,6 @@ func (a *App) wireRateLimits() error {
 		for _, t := range limits.tiers {
 			rules = append(rules, scale(rule, t.factor))
 		}
-	}
-	if len(rules) == 0 {
-		return nil
 	}
 	var err error
 	if limits.limiter, err = ratelimit.New[network](ratelimit.Config{Rules: rules, Now: a.DB.Now}); err != nil {
@@ -128,11 +134,22 @@ func (l *rateLimits) guard(class string, rule ratelimit.Rule, first int) func(ht
 		result := l.limiter.AllowAll(l.charges(info, first)...)
 		w.Header().Set(ratelimit.HeaderPolicy, policy)
 		w.Header().Set(ratelimit.HeaderLimit, rule.State(class, result))
-		if !result.Allowed {
+		if !result.Allowed && (class != RateLimitSignIn || !l.allowDevice(r)) {
 			return ErrTooManyRequests.WithRetryAfter(result.RetryAfter)
 		}
 		return nil
 	}
+}
+
+// allowDevice charges a known device for a request that its network may not make.
+// Finding out takes a statement, as it does for the cookie of a session.
+func (l *rateLimits) allowDevice(r *http.Request) bool {
+	id, ok := l.device(r)
+	if !ok {
+		return false
+	}
+	sum := sha256.Sum256([]byte(id))
+	return l.limiter.Allow(0, network{address: [16]byte(sum[:16])}).Allowed
 }
 
 // charges lists the networks that a client is in. An IPv4 address is its own, at

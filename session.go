@@ -73,9 +73,14 @@ func (s sessions) EndOthers(ctx context.Context, userID, keepID string, newVersi
 }
 
 // SetSession makes the browser keep a session that App.Auth started, for hosts
-// that sign users in from pages of their own. The session that it had before
-// ends, unless Config.MultiSession lets it wait.
+// that sign users in from pages of their own, and makes it a known device of the
+// user (rule R9). The session that it had before ends, unless Config.MultiSession
+// lets it wait.
 func (a *App) SetSession(w http.ResponseWriter, r *http.Request, grant auth.Grant) {
+	a.authHTTP.KeepSession(w, r, grant)
+}
+
+func (a *App) setSessionCookie(w http.ResponseWriter, r *http.Request, grant auth.Grant) {
 	a.sessionHTTP.AddSession(w, r, sessionGrant(grant))
 }
 

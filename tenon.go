@@ -9,6 +9,7 @@ import (
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/authbun"
 	"github.com/tenon-go/tenon/auth/recovery"
+	"github.com/tenon-go/tenon/auth/unlock"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/crypto/cryptobun"
@@ -57,6 +58,7 @@ type App struct {
 	jwtHTTP      *jwt.Handler
 	pages        *page.Layout
 	origins      *http.CrossOriginProtection
+	unlockHTTP   *unlock.Handler
 	openAPI      http.HandlerFunc
 	limits       map[string]func(http.ResponseWriter, *http.Request) error
 	handler      http.Handler
@@ -71,7 +73,7 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
 	for _, wire := range []func() error{
-		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth, a.wireRecovery,
+		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth, a.wireUnlock, a.wireRecovery,
 		a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {

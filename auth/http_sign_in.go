@@ -34,13 +34,47 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	user, grant, err := h.svc.SignIn(r.Context(), SignInParams{
 		Email: body.Email, Password: body.Password, CallbackURL: callback,
-		BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Bearer: tokens, Client: ClientOf(r),
+		BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Bearer: tokens, Device: h.Device(r), Client: ClientOf(r),
 	})
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
 	h.Answer(w, r, Answer{User: user, Grant: grant, CallbackURL: callback})
+}
+
+// cookieDevice is the name of the cookie that makes a browser a known device of one
+// user (rule R9).
+const cookieDevice = "device"
+
+// Device returns the cookie of a known device that the browser has, or "": also where
+// other credentials make cookies count for nothing (rule R16).
+func (h *Handler) Device(r *http.Request) string {
+	if len(r.Header.Values("Authorization")) > 0 || len(r.Header.Values("X-Api-Key")) > 0 {
+		return ""
+	}
+	return h.cookies.Get(r, cookieDevice)
+}
+
+// KnowsDevice reports whether the browser is a known device of somebody, and which,
+// by a name that means nothing else. An outage is a no.
+func (h *Handler) KnowsDevice(r *http.Request) (id string, ok bool) {
+	device, err := h.svc.KnownDevice(r.Context(), h.Device(r))
+	return device.ID, err == nil
+}
+
+// KeepSession makes the browser keep a session that was just started, and makes it
+// a known device of the user: only here, where all factors are proven. That the
+// latter fails undoes nothing; it is logged.
+func (h *Handler) KeepSession(w http.ResponseWriter, r *http.Request, grant Grant) {
+	device, err := h.svc.RememberDevice(r.Context(), grant, h.Device(r))
+	if err != nil {
+		h.svc.cfg.Logger.WarnContext(r.Context(), "auth: the device is not remembered", "error", err)
+	}
+	if device.Reveal() != "" {
+		h.cookies.Set(w, cookieDevice, device.Reveal(), deviceLife)
+	}
+	h.setSession(w, r, grant)
 }
 
 // Answer is what a way in comes to.
@@ -78,7 +112,7 @@ func (h *Handler) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
 	if a.Grant.Bearer() {
 		tokens := bearer.NewTokens(a.Grant.Access, a.Grant.AccessEndsAt, a.Grant.Refresh, a.Grant.RefreshEndsAt)
 		response.Tokens = &tokens
-	} else if h.setSession(w, r, a.Grant); a.Page {
+	} else if h.KeepSession(w, r, a.Grant); a.Page {
 		link.SeeOther(w, firstOf(a.CallbackURL, "/"))
 		return
 	}

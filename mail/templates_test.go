@@ -46,6 +46,7 @@ func TestBuiltInTemplatesAreAsReviewed(t *testing.T) {
 		"sign-up-attempt":       {"sign-up-attempt", mail.Data{Name: "Ann O’Neil"}},
 		"password-set-by-admin": {"password-set-by-admin", mail.Data{Name: "Ann"}},
 		"sign-up-attempt-link":  {"sign-up-attempt", mail.Data{Link: "https://app.example.com/sign-in"}},
+		"unlock-account":        {"unlock-account", mail.Data{Name: "Ann", Link: link, ExpiresIn: 24 * time.Hour}},
 		"reset-password":        {"reset-password", mail.Data{Name: "Ann", Link: link, ExpiresIn: time.Hour}},
 		"password-changed":      {"password-changed", mail.Data{Name: "Ann"}},
 		"magic-link":            {"magic-link", mail.Data{Name: "Ann", Link: link, ExpiresIn: 10 * time.Minute}},

@@ -76,7 +76,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 	view := home{Form: form{Email: r.PostFormValue("email")}, ErrorIn: "sign-in"}
 	_, grant, err := s.app.Auth.SignIn(r.Context(), auth.SignInParams{
 		Email: view.Form.Email, Password: r.PostFormValue("password"),
-		BrowserOnly: r.PostFormValue("remember") == "", CallbackURL: "/?verified", Client: s.app.Client(r),
+		BrowserOnly: r.PostFormValue("remember") == "", CallbackURL: "/?verified", Device: s.app.Device(r), Client: s.app.Client(r),
 	})
 	if err != nil {
 		s.refuse(w, r, view, err)

@@ -66,18 +66,20 @@ func (s *Service) KnownDevice(ctx context.Context, raw string) (Device, error) {
 // RememberDevice makes the browser that was just given a session a known device of
 // its user, and returns the cookie to set: call it where the session is handed
 // over, and nowhere before. raw is the cookie that the browser has. The zero Secret
-// means that it may keep it: the device is the user's and not a month old.
+// means that it may keep it: the device is the user's, not a month old, and hashed
+// under the key of today.
 func (s *Service) RememberDevice(ctx context.Context, grant Grant, raw string) (token.Secret, error) {
 	known, err := s.KnownDevice(ctx, raw)
 	if err != nil && !errors.Is(err, ErrDeviceNotFound) {
 		return token.Secret{}, err
 	}
-	if err == nil && known.UserID == grant.UserID && s.now().Sub(known.CreatedAt) < deviceRenewal {
-		return token.Secret{}, nil
-	}
 	device, secret, err := s.newDevice(ctx, grant)
 	if err != nil {
 		return token.Secret{}, err
+	}
+	young := device.CreatedAt.Sub(known.CreatedAt) < deviceRenewal && device.Verifier.KID == known.Verifier.KID
+	if known.UserID == grant.UserID && young {
+		return token.Secret{}, nil
 	}
 	if err := s.store.AddDevice(ctx, device, known.ID, maxDevices); err != nil {
 		return token.Secret{}, fmt.Errorf("auth: remember a device: %w", err)

@@ -21,9 +21,7 @@ type Store interface {
 	ProofStore
 	CredentialStore
 	SignUpStore
-	GuessStore
-	BudgetStore
-	DeviceStore
+	GuardStore
 }
 
 // ProofStore records proofs of users who exist without one.
@@ -109,6 +107,13 @@ type SignUpStore interface {
 	PruneSignUps(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
+// GuardStore keeps what limits strangers.
+type GuardStore interface {
+	GuessStore
+	BudgetStore
+	DeviceStore
+}
+
 // GuessStore counts guesses, so that they are charged before they are checked.
 type GuessStore interface {
 	// Charge counts one guess if pace allows one now, by one statement that
@@ -128,7 +133,8 @@ type GuessStore interface {
 // DeviceStore keeps the browsers that users signed in from.
 type DeviceStore interface {
 	// AddDevice inserts d, and deletes the device replaced, if it is that user's, and
-	// the user's oldest devices beyond keep. replaced may be empty. It returns
+	// the user's devices of older security versions and the oldest beyond keep.
+	// replaced may be empty. It returns
 	// ErrUserNotFound if the user is gone.
 	AddDevice(ctx context.Context, d Device, replaced string, keep int) error
 	// DeviceBySelector returns the device, with the address of its user, if it

@@ -18,10 +18,21 @@ SELECT d.id, d.user_id, u.email, d.security_version, d.selector, d.kid, d.mac, d
 FROM tenon_devices AS d JOIN tenon_users AS u ON u.id = d.user_id AND u.security_version = d.security_version
 WHERE d.selector = ? AND d.expires_at > ?`
 
+// dropDevicesSQL lacks what makes it pass over rows that another call is dropping.
+const dropDevicesSQL = `
+DELETE FROM tenon_devices WHERE id IN (
+    SELECT id FROM tenon_devices WHERE id IN (
+        SELECT id FROM (
+            SELECT id, security_version, ROW_NUMBER() OVER (ORDER BY created_at DESC, id DESC) AS n
+            FROM tenon_devices WHERE user_id = ?
+        ) AS mine WHERE n > ? OR id = ? OR security_version < ?
+    )`
+
 // KIDs tells which keys known devices need: a key that one of them was hashed under
 // must not be destroyed (rule R28).
 func KIDs(db *bundb.DB) crypto.KIDSource {
-	count := db.Statement("SELECT kid, count(*) FROM tenon_devices GROUP BY kid")
+	count := db.Statement("SELECT d.kid, count(*) FROM tenon_devices AS d" +
+		" JOIN tenon_users AS u ON u.id = d.user_id AND u.security_version = d.security_version GROUP BY d.kid")
 	return crypto.KIDSource{Name: "known devices", Count: func(ctx context.Context) (map[string]int64, error) {
 		counts, err := count.Counts(ctx)
 		return counts, bundb.Wrap("authbun: count keys", err)
@@ -54,9 +65,7 @@ func (s *Store) AddDevice(ctx context.Context, d auth.Device, replaced string, k
 		if _, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(m).Exec(ctx); err != nil {
 			return bundb.Wrap("authbun: add a device", err)
 		}
-		drop := "DELETE FROM tenon_devices WHERE id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY created_at DESC, id DESC) AS n" +
-			" FROM tenon_devices WHERE user_id = ?) AS mine WHERE n > ? OR id = ?)"
-		_, err := s.Statement(drop).Exec(ctx, d.UserID, keep, replaced)
+		_, err := s.Statement(dropDevicesSQL+s.passOver()+")").Exec(ctx, d.UserID, keep, replaced, d.SecurityVersion)
 		return bundb.Wrap("authbun: drop a user's oldest devices", err)
 	})
 }

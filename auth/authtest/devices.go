@@ -25,6 +25,11 @@ func (f *Fake) AddDevice(ctx context.Context, d auth.Device, replaced string, ke
 			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
 		})
 		mine = slices.DeleteFunc(mine, func(other auth.Device) bool { return other.UserID != d.UserID })
+		for _, other := range mine {
+			if other.SecurityVersion < d.SecurityVersion {
+				delete(s.devices, other.ID)
+			}
+		}
 		for _, old := range mine[min(keep, len(mine)):] {
 			delete(s.devices, old.ID)
 		}

@@ -16,6 +16,7 @@ func deviceClauses() []clause {
 		{"DeviceBySelector returns what AddDevice stored, with the user's address", testDevice},
 		{"DeviceBySelector finds no device that is expired, of an older version or of nobody", testDeadDevices},
 		{"AddDevice replaces a device of its user only", testReplaceDevice},
+		{"AddDevice drops its user's devices of older versions", testOldDevices},
 		{"AddDevice keeps the newest devices of each user", testKeepDevices},
 		{"AddDevice needs the user", testDeviceOfNobody},
 		{"concurrent calls of AddDevice keep their number", testDeviceRace},
@@ -75,6 +76,19 @@ func testReplaceDevice(t *testing.T, w *world) {
 	for selector, want := range map[string]bool{"a1": false, "a2": true, "a3": true, "b": true} {
 		assert.Equal(t, w.find(t, selector, w.now), want)
 	}
+}
+
+func testOldDevices(t *testing.T, w *world) {
+	user := w.user(t, "ada@example.com")
+	assert.NoError(t, w.Store.AddDevice(t.Context(), w.device(user.ID, "first", w.now), "", 5))
+	second := w.device(user.ID, "second", w.now)
+	second.SecurityVersion = 2
+	assert.NoError(t, w.Store.AddDevice(t.Context(), second, "", 5))
+	late := w.device(user.ID, "late", w.now)
+	assert.NoError(t, w.Store.AddDevice(t.Context(), late, "", 5))
+	n, err := w.Store.PruneDevices(t.Context(), w.now.Add(1000*time.Hour), 100)
+	assert.NoError(t, err)
+	assert.Equal(t, n, 2) // a late one of version 1 drops none of version 2
 }
 
 func testKeepDevices(t *testing.T, w *world) {

@@ -9,6 +9,10 @@ var (
 	ErrNotFound = problem.New(problem.NotFound, "ORGANIZATION_NOT_FOUND", "There is no such organization.")
 	// ErrSlugTaken means that another organization has the slug.
 	ErrSlugTaken = problem.New(problem.Conflict, "ORGANIZATION_SLUG_ALREADY_TAKEN", "Another organization has this slug. Choose another.")
+	// ErrOwnsOrganization means that a user cannot be deleted because others are
+	// members of an organization that the user owns.
+	ErrOwnsOrganization = problem.New(problem.Conflict, "OWNS_ORGANIZATION",
+		"You own an organization that has other members. Hand it to one of them, or remove them, and try again.")
 	// ErrNoTransaction means that a call that is only right as a part of a
 	// larger change was made outside a transaction.
 	ErrNoTransaction = problem.New(problem.Internal, "NO_TRANSACTION", "This call needs a transaction.")

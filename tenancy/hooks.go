@@ -16,11 +16,30 @@ type MemberJoined struct {
 	Member       Member
 }
 
+// MemberLeft says that a membership ended.
+type MemberLeft struct{ Member Member }
+
+// OwnerChanged says that an organization got another owner. Organization is as it
+// was before.
+type OwnerChanged struct {
+	Organization Organization
+	From, To     string // ids of users
+}
+
+// OrganizationDeleted says which organization is, or is about to be, deleted with
+// all its members.
+type OrganizationDeleted struct{ Organization Organization }
+
 // Hooks are told what happened, inside the transaction in which it happens: an
 // error undoes it. A nil func is skipped. They may be called concurrently.
 type Hooks struct {
 	OrganizationCreated func(ctx context.Context, e OrganizationCreated) error
 	MemberJoined        func(ctx context.Context, e MemberJoined) error
+	MemberLeft          func(ctx context.Context, e MemberLeft) error
+	OwnerChanged        func(ctx context.Context, e OwnerChanged) error
+	// BeforeOrganizationDeleted may refuse.
+	BeforeOrganizationDeleted func(ctx context.Context, e OrganizationDeleted) error
+	OrganizationDeleted       func(ctx context.Context, e OrganizationDeleted) error
 }
 
 // JoinHooks returns Hooks that call those of all in order and stop at the first
@@ -30,6 +49,10 @@ func JoinHooks(all ...Hooks) Hooks {
 	for _, h := range all {
 		joined.OrganizationCreated = hook.Chain(joined.OrganizationCreated, h.OrganizationCreated)
 		joined.MemberJoined = hook.Chain(joined.MemberJoined, h.MemberJoined)
+		joined.MemberLeft = hook.Chain(joined.MemberLeft, h.MemberLeft)
+		joined.OwnerChanged = hook.Chain(joined.OwnerChanged, h.OwnerChanged)
+		joined.BeforeOrganizationDeleted = hook.Chain(joined.BeforeOrganizationDeleted, h.BeforeOrganizationDeleted)
+		joined.OrganizationDeleted = hook.Chain(joined.OrganizationDeleted, h.OrganizationDeleted)
 	}
 	return joined
 }

@@ -32,6 +32,7 @@ type Database interface {
 // (rule R31).
 type Store interface {
 	Database
+	DepartureStore
 
 	// CreateOrganization inserts every field of o and of its owner, whose
 	// OrganizationID, UserID and Role fit o. It returns ErrSlugTaken if another
@@ -54,4 +55,32 @@ type Store interface {
 	// transaction of ctx ends (rule R3). It returns ErrNotFound if there is none,
 	// and ErrNoTransaction outside a transaction.
 	HoldOrganization(ctx context.Context, id string) error
+}
+
+// DepartureStore lets a user go. All but Members and Share return ErrNoTransaction
+// outside a transaction.
+type DepartureStore interface {
+	// LockOwned returns the organizations that the user owns, in the order of their
+	// ids, and keeps everybody else from changing, joining or deleting them until
+	// the transaction of ctx ends.
+	LockOwned(ctx context.Context, userID string) ([]Organization, error)
+
+	// Members returns the organization's members, the longest-standing first.
+	Members(ctx context.Context, organizationID string) ([]Member, error)
+
+	// Transfer makes the member to the owner in place of from, who becomes an admin.
+	// It returns ErrNotFound, and changes nothing, if from does not own the
+	// organization or to is not a member of it.
+	Transfer(ctx context.Context, organizationID, from, to string, now time.Time) error
+
+	// DeleteOrganization deletes the organization and its members. It returns
+	// ErrNotFound if there is none.
+	DeleteOrganization(ctx context.Context, id string) error
+
+	// RemoveMemberships ends all memberships of a user who owns nothing, and returns
+	// those that there were.
+	RemoveMemberships(ctx context.Context, userID string) ([]Member, error)
+
+	// Share reports whether one organization has both users as members.
+	Share(ctx context.Context, userID, otherID string) (bool, error)
 }

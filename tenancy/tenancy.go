@@ -11,7 +11,7 @@ import (
 // Users is what organizations need of the users, wherever they are kept.
 type Users interface {
 	// Hold keeps the user from being deleted until the transaction of ctx ends
-	// (rule R3). It returns an error if there is no such user.
+	// (rule R3). It returns an error of kind problem.NotFound if there is no such user.
 	Hold(ctx context.Context, userID string) error
 }
 
@@ -19,6 +19,9 @@ type Users interface {
 type Config struct {
 	// Users holds the user whom a new row refers to. Required.
 	Users Users
+	// OwnerPolicy says what becomes of an organization with other members whose
+	// owner is deleted. Defaults to BlockDeletion.
+	OwnerPolicy OwnerPolicy
 	// Hooks run inside the transaction of what they report.
 	Hooks Hooks
 	// Now is the clock. Defaults to the store's (rule R32).
@@ -41,6 +44,9 @@ func New(store Store, cfg Config) (*Service, error) {
 	}
 	if cfg.Users == nil {
 		return nil, errors.New("tenancy: Config.Users is required")
+	}
+	if !cfg.OwnerPolicy.valid() {
+		return nil, errors.New("tenancy: Config.OwnerPolicy does not exist")
 	}
 	if cfg.Now == nil {
 		cfg.Now = store.Now

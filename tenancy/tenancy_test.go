@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
 	"github.com/tenon-go/tenon/tenancy/tenancytest"
 )
@@ -19,7 +20,7 @@ import (
 // holder is users of whom some are gone; it notes whom it held.
 type holder struct{ held []string }
 
-var errGone = errors.New("gone")
+var errGone = problem.New(problem.NotFound, "GONE", "gone")
 
 func (h *holder) Hold(_ context.Context, userID string) error {
 	h.held = append(h.held, userID)

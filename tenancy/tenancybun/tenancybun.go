@@ -32,7 +32,7 @@ func SessionJoin() bundb.Join {
 // Store implements tenancy.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB
-	membership, hold, holdFirst bundb.Statement
+	membership, hold, holdFirst, share bundb.Statement
 }
 
 var _ tenancy.Store = (*Store)(nil)
@@ -48,5 +48,6 @@ func New(db *bundb.DB) *Store {
 	return &Store{
 		DB:         db,
 		membership: db.Statement(membershipSQL), hold: db.Statement(hold), holdFirst: db.Statement(first),
+		share: db.Statement(shareSQL),
 	}
 }

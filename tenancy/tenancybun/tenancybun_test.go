@@ -32,10 +32,17 @@ func TestStore(t *testing.T) {
 				db := open(t, schemas()...)
 				broken := bundbtest.Broken(t, db)
 				store := &swapped{tenancybun.New(db)}
-				return tenancytest.Env{Store: store, Break: func() { store.Store = tenancybun.New(broken) }}
+				return tenancytest.Env{Store: store, Join: func(ctx context.Context, m tenancy.Member) error { return join(ctx, db, m) }, Break: func() { store.Store = tenancybun.New(broken) }}
 			})
 		})
 	}
+}
+
+// join adds a member.
+func join(ctx context.Context, db *bundb.DB, m tenancy.Member) error {
+	_, err := db.Statement("INSERT INTO tenon_members (id, organization_id, user_id, role, created_at) VALUES (?, ?, ?, ?, ?)").
+		Exec(ctx, m.ID, m.OrganizationID, m.UserID, m.Role, m.CreatedAt)
+	return err
 }
 
 // everybody are users who are never gone.

@@ -11,6 +11,6 @@ func TestFake(t *testing.T) {
 	tenancytest.TestStore(t, func(t *testing.T) tenancytest.Env {
 		t.Helper()
 		fake := tenancytest.NewFake(nil)
-		return tenancytest.Env{Store: fake, Break: func() { fake.SetDown(true) }}
+		return tenancytest.Env{Store: fake, Join: fake.Join, Break: func() { fake.SetDown(true) }}
 	})
 }

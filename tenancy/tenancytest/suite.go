@@ -18,6 +18,8 @@ import (
 // Env is a store under test.
 type Env struct {
 	Store tenancy.Store
+	// Join adds a member, which the package itself does not do yet.
+	Join func(ctx context.Context, m tenancy.Member) error
 	// Break makes every later call fail as an unreachable database does.
 	Break func()
 }
@@ -26,7 +28,7 @@ type Env struct {
 // Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{rowClauses(), txClauses()} {
+	for _, group := range [][]clause{rowClauses(), departureClauses(), txClauses()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -69,6 +69,22 @@ func (s *Service) RevokeUser(ctx context.Context, userID, keepID string, newVers
 	return err
 }
 
+// ForgetUser ends and deletes the sessions of a user who is being deleted, in whose
+// transaction it runs: nothing stays that tells where the user was. It returns
+// ErrNoTransaction outside a transaction.
+func (s *Service) ForgetUser(ctx context.Context, userID string) error {
+	if !s.store.InTransaction(ctx) {
+		return ErrNoTransaction
+	}
+	if _, err := s.end(ctx, Ending{UserID: userID}); err != nil {
+		return err
+	}
+	if err := s.store.DeleteSessions(ctx, userID); err != nil {
+		return fmt.Errorf("session: forget a user: %w", err)
+	}
+	return nil
+}
+
 // SignOut ends the session that raw opens. A token that opens nothing is fine:
 // the caller is signed out, and learns nothing else. An outage is an error, and
 // the session may still be live.

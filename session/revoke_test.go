@@ -258,6 +258,25 @@ func TestStartTrustedHoldsTheUser(t *testing.T) {
 	}
 }
 
+// GHSA-2vg6-77g8-24mp: sessions survived the deletion of their user.
+func TestForgetUserEndsAndDeletes(t *testing.T) {
+	t.Parallel()
+	var ended []string
+	w := newWorld(t, func(c *session.Config) {
+		c.Hooks.SessionRevoked = func(_ context.Context, e session.SessionRevoked) error {
+			ended = append(ended, e.SessionID)
+			return nil
+		}
+	})
+	w.user("u2", nil)
+	first, other := w.start(w.facts("u1")), w.start(w.facts("u2"))
+	assert.ErrorIs(t, w.svc.ForgetUser(t.Context(), "u1"), session.ErrNoTransaction)
+	assert.NoError(t, w.fake.InTx(t.Context(), func(ctx context.Context) error { return w.svc.ForgetUser(ctx, "u1") }))
+	assert.Equal(t, ended, []string{first.Session.ID})
+	assert.ErrorIs(t, w.svc.Revoke(t.Context(), "u1", first.Session.ID), session.ErrSessionNotFound)
+	w.live(other)
+}
+
 func TestMaintainDropsWhatEndedADayAgo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

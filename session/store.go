@@ -218,6 +218,9 @@ type Store interface {
 	// PruneSessions deletes at most limit sessions that were revoked, or ended
 	// by themselves, before the given time, and returns how many.
 	PruneSessions(ctx context.Context, before time.Time, limit int) (int, error)
+
+	// DeleteSessions deletes every session of the user, ended or not.
+	DeleteSessions(ctx context.Context, userID string) error
 }
 
 // Families is the part of a [Store] that keeps the refresh tokens of bearer

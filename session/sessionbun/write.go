@@ -198,6 +198,12 @@ func (s *Store) PruneSessions(ctx context.Context, before time.Time, limit int) 
 	return int(n), bundb.Wrap("sessionbun: prune", err)
 }
 
+// DeleteSessions implements session.Store.
+func (s *Store) DeleteSessions(ctx context.Context, userID string) error {
+	_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Model((*sessionModel)(nil)).Where("user_id = ?", userID).Exec(ctx)
+	return bundb.Wrap("sessionbun: delete", err)
+}
+
 // sessionMissing says why an update touched no row.
 func sessionMissing(err error) error {
 	if err != nil {

@@ -235,6 +235,14 @@ func (f *Fake) PruneSessions(ctx context.Context, before time.Time, limit int) (
 	return n, err
 }
 
+// DeleteSessions implements session.Store.
+func (f *Fake) DeleteSessions(ctx context.Context, userID string) error {
+	return f.mem.Do(ctx, func(s *state) error {
+		maps.DeleteFunc(s.rows, func(_ string, r row) bool { return r.UserID == userID })
+		return nil
+	})
+}
+
 // find returns what a lookup reads of a row, the zero one included.
 func (s *state) find(r row, bearer bool) (found session.Found, err error) {
 	if !s.admits(r) || r.Bearer != bearer {

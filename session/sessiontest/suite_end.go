@@ -27,6 +27,7 @@ func endClauses() []clause {
 		{"16 concurrent endings have one winner", endRace},
 		{"set organization sets and clears", setOrganization},
 		{"set organization touches only a live session of the user", setForeign},
+		{"delete forgets one user's sessions, ended or not", deleteAll},
 		{"prune deletes what ended before, limit at most", prune},
 	}
 }
@@ -185,4 +186,15 @@ func prune(t *testing.T, w *world) {
 	w.find(t, idled)
 	revoked.Selector = "freshselector001"
 	assert.NoError(t, w.Store.CreateSession(t.Context(), revoked))
+}
+
+func deleteAll(t *testing.T, w *world) {
+	user := w.user(t)
+	live, revoked, other := w.create(t, user, nil), w.create(t, user, nil), w.create(t, w.user(t), nil)
+	w.end(t, session.Ending{UserID: user, ID: revoked.ID})
+	assert.NoError(t, w.Store.DeleteSessions(t.Context(), user))
+	for _, r := range []session.Record{live, revoked} { // what is gone can be made once more
+		assert.NoError(t, w.Store.CreateSession(t.Context(), r))
+	}
+	w.find(t, other)
 }

@@ -146,6 +146,7 @@ func outage(t *testing.T, w *world) {
 		"elevate":          func(ctx context.Context) error { return w.Store.ElevateSession(ctx, w.elevation(r)) },
 		"fail a step-up":   func(ctx context.Context) error { _, err := w.Store.FailStepUp(ctx, user, r.ID); return err },
 		"prune":            func(ctx context.Context) error { _, err := w.Store.PruneSessions(ctx, w.now, 9); return err },
+		"delete":           func(ctx context.Context) error { return w.Store.DeleteSessions(ctx, user) },
 		"rotate": func(ctx context.Context) error {
 			_, err := w.Store.RotateFamily(ctx, w.rotation(family, 0))
 			return err

@@ -22,9 +22,13 @@ func (a *App) wireAuth() (err error) {
 
 		LinkBase:  a.cfg.BaseURL + a.cfg.MountPath,
 		Superuser: a.cfg.Superuser,
-		Hooks:     auth.JoinHooks(auth.Hooks{UserCreated: a.createDefaultOrganization}, a.cfg.AuthHooks),
-		Logger:    a.cfg.Logger,
-		Now:       a.DB.Now,
+		Hooks: auth.JoinHooks(auth.Hooks{
+			UserCreated:       a.createDefaultOrganization,
+			BeforeUserDeleted: a.leaveOrganizations,
+			UserDeleted:       a.forgetUser,
+		}, a.cfg.AuthHooks),
+		Logger: a.cfg.Logger,
+		Now:    a.DB.Now,
 	})
 	if err != nil {
 		return err

@@ -98,6 +98,10 @@ type Config struct {
 	// MaxSessionsPerBrowser is how many then at most, 2 to 20. Defaults to 5.
 	MaxSessionsPerBrowser int
 
+	// OwnerPolicy says what becomes of an organization with other members whose
+	// owner is deleted. Defaults to tenancy.BlockDeletion.
+	OwnerPolicy tenancy.OwnerPolicy
+
 	// AuthHooks, SessionHooks and TenancyHooks run inside the transactions of
 	// their packages, after Tenon's own.
 	AuthHooks    auth.Hooks

@@ -17,20 +17,21 @@ import (
 
 // routes is the table of all routes, relative to the mount.
 func (a *App) routes() route.Table {
-	return slices.Concat(a.authHTTP.Routes(), a.unlockHTTP.Routes(), a.recoveryHTTP.Routes(), a.sessionHTTP.Routes(), a.jwtHTTP.Routes(), route.Table{
-		{
-			Method: http.MethodGet, Path: "/ok", Access: route.Public,
-			Summary: "Whether the process answers", Response: okResponse{}, Handler: a.ok,
-		},
-		{
-			Method: http.MethodGet, Path: "/error", Access: route.Public,
-			Summary: "The page for errors of links and redirects", Request: errorQuery{}, Handler: a.errorPage,
-		},
-		{
-			Method: http.MethodGet, Path: "/openapi.json", Access: route.Public,
-			Summary: "This description", Handler: func(w http.ResponseWriter, r *http.Request) { a.openAPI(w, r) },
-		},
-	})
+	return slices.Concat(a.authHTTP.Routes(), a.accountHTTP.Routes(),
+		a.unlockHTTP.Routes(), a.recoveryHTTP.Routes(), a.sessionHTTP.Routes(), a.jwtHTTP.Routes(), route.Table{
+			{
+				Method: http.MethodGet, Path: "/ok", Access: route.Public,
+				Summary: "Whether the process answers", Response: okResponse{}, Handler: a.ok,
+			},
+			{
+				Method: http.MethodGet, Path: "/error", Access: route.Public,
+				Summary: "The page for errors of links and redirects", Request: errorQuery{}, Handler: a.errorPage,
+			},
+			{
+				Method: http.MethodGet, Path: "/openapi.json", Access: route.Public,
+				Summary: "This description", Handler: func(w http.ResponseWriter, r *http.Request) { a.openAPI(w, r) },
+			},
+		})
 }
 
 func (a *App) wireHandler() error {

@@ -10,9 +10,10 @@ import (
 
 func (a *App) wireTenancy() (err error) {
 	a.Organizations, err = tenancy.New(tenancybun.New(a.DB), tenancy.Config{
-		Users: a.users,
-		Hooks: a.cfg.TenancyHooks,
-		Now:   a.DB.Now,
+		Users:       a.users,
+		Hooks:       a.cfg.TenancyHooks,
+		OwnerPolicy: a.cfg.OwnerPolicy,
+		Now:         a.DB.Now,
 	})
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/authbun"
 	"github.com/tenon-go/tenon/auth/recovery"
 	"github.com/tenon-go/tenon/auth/unlock"
@@ -40,6 +41,8 @@ type App struct {
 	Auth *auth.Service
 	// Recovery gives new passwords to those who lost theirs.
 	Recovery *recovery.Service
+	// Account lets signed-in users look after their own account.
+	Account *account.Service
 	// Sessions finds and ends sessions.
 	Sessions *session.Service
 	// Organizations keeps companies and their members.
@@ -53,6 +56,7 @@ type App struct {
 	queue        *mail.Queue
 	users        *authbun.Store
 	authHTTP     *auth.Handler
+	accountHTTP  *account.Handler
 	recoveryHTTP *recovery.Handler
 	sessionHTTP  *session.Handler
 	jwtHTTP      *jwt.Handler
@@ -73,7 +77,8 @@ func New(cfg Config) (*App, error) {
 	}
 	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
 	for _, wire := range []func() error{
-		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth, a.wireUnlock, a.wireRecovery,
+		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
+		a.wireAccount, a.wireUnlock, a.wireRecovery,
 		a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {

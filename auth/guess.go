@@ -172,7 +172,7 @@ func (s *Service) offerUnlock(ctx context.Context, address Address, client Clien
 			return err
 		}
 	}
-	to, err := addressOf(user)
+	to, err := AddressOf(user)
 	if err != nil {
 		to = address
 	}

@@ -18,6 +18,10 @@ import (
 // This file is what the sub-packages of auth, and hosts with flows of their own,
 // build on: guessing, mailing, passwords and attempts, each with its rule inside.
 
+// Hooks returns those of Config, for the sub-packages to call: each event has one
+// hook, whatever package causes it.
+func (s *Service) Hooks() Hooks { return s.cfg.Hooks }
+
 // Charge counts a guess at one factor of identifier before it is checked, by a
 // statement that commits alone (rule R8). It returns ErrTooManyAttempts, with
 // the time to wait, if the pace allows none now, and ErrInTransaction before any
@@ -263,16 +267,16 @@ func (s *Service) notify(ctx context.Context, user User, kind string) error {
 	if kind == "" {
 		return nil
 	}
-	to, err := addressOf(user)
+	to, err := AddressOf(user)
 	if err != nil {
 		return err
 	}
 	return s.enqueue(ctx, kind, to, mail.Data{Name: user.Name, Email: to.Display})
 }
 
-// addressOf is where mail for the user goes. A host's import may have a display
+// AddressOf is where mail for the user goes. A host's import may have a display
 // form that does not parse; the key is the same mailbox.
-func addressOf(user User) (Address, error) {
+func AddressOf(user User) (Address, error) {
 	if address, err := ParseAddress(user.Display); err == nil && address.Key == user.Email {
 		return address, nil
 	}

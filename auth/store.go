@@ -19,6 +19,7 @@ type Store interface {
 	InTransaction(ctx context.Context) bool
 	UserStore
 	ProofStore
+	ProfileStore
 	CredentialStore
 	SignUpStore
 	GuardStore
@@ -29,6 +30,23 @@ type ProofStore interface {
 	// SetVerified records that the user's address is proven and reports whether
 	// it was not before. It returns ErrUserNotFound if the user is gone.
 	SetVerified(ctx context.Context, userID string, now time.Time) (bool, error)
+}
+
+// ProfileStore changes what users say about themselves, and lets them go.
+type ProfileStore interface {
+	// UpdateProfile sets the fields of p that are not nil and the time of the
+	// update, by one statement, and returns the user as it then is, or
+	// ErrUserNotFound.
+	UpdateProfile(ctx context.Context, id string, p Profile, now time.Time) (User, error)
+	// LockUser returns the user and keeps everybody else from changing, holding or
+	// deleting them until the transaction of ctx ends: it waits for those who hold
+	// the user now (rule R3). It returns ErrUserNotFound if the user is gone, and an
+	// error without a transaction.
+	LockUser(ctx context.Context, id string) (User, error)
+	// DeleteUser deletes the user with that security version, and the password with
+	// it. It returns ErrUserNotFound, and deletes nothing, if there is none. It
+	// needs the transaction in which the user was locked by LockUser.
+	DeleteUser(ctx context.Context, id string, version int64) error
 }
 
 // CredentialStore keeps the sealed password hashes of users.

@@ -1,13 +1,17 @@
 package auth
 
 import (
+	"context"
 	"encoding/base64"
+	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tenon-go/tenon/internal/hook"
 )
 
 // Bounds of a profile.
@@ -65,6 +69,120 @@ type Client struct {
 	// IP is the zero Addr where it is not known.
 	IP        netip.Addr
 	UserAgent string
+}
+
+// Profile is what users say about themselves. A nil field stays as it is.
+type Profile struct {
+	Name *string
+	// Image is the URL of a picture or a small data URL; empty takes it away.
+	Image *string
+}
+
+// clean returns p with its fields cleaned.
+func (p Profile) clean() (Profile, error) {
+	var cleaned Profile
+	if p.Name != nil {
+		name, err := CleanName(*p.Name)
+		if err != nil {
+			return Profile{}, err
+		}
+		cleaned.Name = &name
+	}
+	if p.Image != nil {
+		image, err := CleanImage(*p.Image)
+		if err != nil {
+			return Profile{}, err
+		}
+		cleaned.Image = &image
+	}
+	return cleaned, nil
+}
+
+// UpdateProfile changes a user's profile on behalf of actorID, who is the user or
+// a superuser, and returns the user as it then is. It joins the transaction of
+// ctx. Errors: ErrInvalidName, ErrInvalidImage, ErrUserNotFound.
+func (s *Service) UpdateProfile(ctx context.Context, actorID, userID string, p Profile) (User, error) {
+	p, err := p.clean()
+	if err != nil {
+		return User{}, err
+	}
+	var user User
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if user, err = s.store.UpdateProfile(ctx, userID, p, s.now()); err != nil {
+			return err
+		}
+		return hook.Call(ctx, s.cfg.Hooks.UserUpdated, UserUpdated{User: user, ActorID: actorID})
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("auth: update a profile: %w", err)
+	}
+	return user, nil
+}
+
+// Deletion says whom to delete, and why it is permitted.
+type Deletion struct {
+	UserID string
+	// ActorID is the user, or the superuser who deletes the user.
+	ActorID string
+	// From is the security version under which the deletion was permitted, such as
+	// that of the session or of a mailed token. Zero permits it whatever the version
+	// is.
+	From int64
+	// Permit, if set, runs when the user is locked, and may refuse: it consumes the
+	// token that permits the deletion.
+	Permit func(ctx context.Context) error
+	// Notice is the kind of mail that tells the owner; see [Change]. Empty sends
+	// none.
+	Notice string
+	Client Client
+}
+
+// DeleteUser deletes a user and, through Hooks, everything that others keep about
+// the user, in one transaction, which joins that of ctx. It locks the user before
+// anything else, so that whoever is about to write a row that refers to the user
+// has either committed, and is seen by the hooks, or finds the user gone (rule
+// R3). Hooks.BeforeUserDeleted may refuse. Every session ends.
+//
+// Errors: ErrStale if the security version is no longer d.From, ErrUserNotFound,
+// and those of the hooks.
+func (s *Service) DeleteUser(ctx context.Context, d Deletion) error {
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		user, err := s.store.LockUser(ctx, d.UserID)
+		switch {
+		case err != nil:
+			return err
+		case d.From != 0 && user.SecurityVersion != d.From:
+			return ErrStale
+		case d.Permit != nil:
+			err = d.Permit(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.remove(ctx, user, d); err != nil {
+			return err
+		}
+		return s.notify(ctx, user, d.Notice)
+	})
+	if err != nil {
+		return fmt.Errorf("auth: delete a user: %w", err)
+	}
+	return nil
+}
+
+// remove deletes a user who is locked, between the hooks.
+func (s *Service) remove(ctx context.Context, user User, d Deletion) error {
+	before := BeforeUserDeleted{User: user, ActorID: d.ActorID}
+	if err := hook.Call(ctx, s.cfg.Hooks.BeforeUserDeleted, before); err != nil {
+		return err
+	}
+	if err := s.cfg.Sessions.EndOthers(ctx, user.ID, "", user.SecurityVersion+1); err != nil {
+		return err
+	}
+	if err := s.store.DeleteUser(ctx, user.ID, user.SecurityVersion); err != nil {
+		return err
+	}
+	return hook.Call(ctx, s.cfg.Hooks.UserDeleted, UserDeleted{User: user, ActorID: d.ActorID, Client: d.Client})
 }
 
 // CleanName trims a name and checks it: 1 to 128 printable characters. It returns

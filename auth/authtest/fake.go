@@ -27,6 +27,7 @@ type state struct {
 	users     map[string]auth.User
 	passwords map[string][]byte
 	bans      map[string]admin.Ban
+	setAt     map[string]time.Time // of passwords
 	claims    map[string]string
 	signUps   map[string]auth.SignUp
 	guesses   map[counterKey]counter
@@ -43,7 +44,7 @@ type counter struct {
 
 func (s state) clone() state {
 	return state{
-		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), bans: maps.Clone(s.bans),
+		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), setAt: maps.Clone(s.setAt), bans: maps.Clone(s.bans),
 		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps),
 		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets), devices: maps.Clone(s.devices),
 	}
@@ -52,7 +53,7 @@ func (s state) clone() state {
 // NewFake returns an empty Fake.
 func NewFake() *Fake {
 	return &Fake{faketx.New(state{
-		users: map[string]auth.User{}, passwords: map[string][]byte{}, bans: map[string]admin.Ban{},
+		users: map[string]auth.User{}, passwords: map[string][]byte{}, setAt: map[string]time.Time{}, bans: map[string]admin.Ban{},
 		claims: map[string]string{}, signUps: map[string]auth.SignUp{},
 		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{}, devices: map[string]auth.Device{},
 	}, state.clone)}
@@ -73,7 +74,7 @@ func (f *Fake) CreateUser(ctx context.Context, user auth.User, password []byte) 
 		}
 		s.users[user.ID] = user
 		if len(password) > 0 {
-			s.passwords[user.ID] = slices.Clone(password)
+			s.passwords[user.ID], s.setAt[user.ID] = slices.Clone(password), user.UpdatedAt
 		}
 		return nil
 	})
@@ -178,21 +179,21 @@ func (f *Fake) Password(ctx context.Context, userID string) (sealed []byte, err 
 }
 
 // SetPassword implements auth.CredentialStore.
-func (f *Fake) SetPassword(ctx context.Context, userID string, sealed []byte, _ time.Time) error {
+func (f *Fake) SetPassword(ctx context.Context, userID string, sealed []byte, now time.Time) error {
 	if err := f.requireTx(ctx); err != nil {
 		return err
 	}
 	return f.Do(ctx, func(s *state) error {
-		s.passwords[userID] = slices.Clone(sealed)
+		s.passwords[userID], s.setAt[userID] = slices.Clone(sealed), now
 		return nil
 	})
 }
 
 // ReplacePassword implements auth.CredentialStore.
-func (f *Fake) ReplacePassword(ctx context.Context, userID string, old, sealed []byte, _ time.Time) (replaced bool, err error) {
+func (f *Fake) ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (replaced bool, err error) {
 	err = f.Do(ctx, func(s *state) error {
 		if replaced = bytes.Equal(s.passwords[userID], old) && len(old) > 0; replaced {
-			s.passwords[userID] = slices.Clone(sealed)
+			s.passwords[userID], s.setAt[userID] = slices.Clone(sealed), now
 		}
 		return nil
 	})

@@ -15,4 +15,5 @@ func TestFakeKeepsTheContract(t *testing.T) {
 	}
 	authtest.TestStore(t, open)
 	authtest.TestAdminStore(t, open)
+	authtest.TestAccountStore(t, open)
 }

@@ -1,0 +1,72 @@
+package tenon
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
+	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/session"
+)
+
+func (a *App) wireAccount() (err error) {
+	a.Account, err = account.New(a.users, account.Config{
+		Auth:       a.Auth,
+		Tokens:     a.tokens,
+		Sessions:   sessions{a.Sessions},
+		Neighbours: a.Organizations,
+		Now:        a.DB.Now,
+	})
+	if err != nil {
+		return err
+	}
+	a.accountHTTP, err = account.NewHandler(a.Account, account.HandlerConfig{
+		BaseURL:         a.cfg.BaseURL,
+		ProductName:     a.cfg.ProductName,
+		RedirectTargets: a.cfg.RedirectTargets,
+		Caller:          a.Caller,
+		SetSession:      a.RenewSession,
+		ClearSession:    func(w http.ResponseWriter, _ *http.Request) { a.sessionHTTP.ClearCookie(w) },
+	})
+	return err
+}
+
+// Caller returns who sent r, for calls of App.Account from the host's own pages. It
+// returns problem.ErrUnauthenticated for nobody. r must have passed Middleware.
+func (a *App) Caller(r *http.Request) (account.Caller, error) {
+	if err := session.CheckUser(r); err != nil {
+		return account.Caller{}, err
+	}
+	p, _ := principal.FromContext(r.Context())
+	caller := account.Caller{Principal: p, Client: auth.ClientOf(r)}
+	if found, ok := session.FromContext(r.Context()); ok {
+		caller.SecurityVersion = found.Session.SecurityVersion
+	}
+	switch err := session.CheckFresh(r, account.DefaultFreshFor); {
+	case err == nil:
+		caller.Fresh = true
+	case !errors.Is(err, session.ErrNotFresh) && !errors.Is(err, problem.ErrForbidden):
+		return account.Caller{}, err
+	}
+	return caller, nil
+}
+
+// forgetUser takes a user out of everything that Tenon keeps elsewhere, in the
+// transaction that deletes the user.
+func (a *App) forgetUser(ctx context.Context, e auth.UserDeleted) error {
+	for _, purpose := range account.Purposes() {
+		if err := a.tokens.RevokeSiblings(ctx, purpose, e.User.ID); err != nil {
+			return err
+		}
+	}
+	return a.Sessions.ForgetUser(ctx, e.User.ID)
+}
+
+// leaveOrganizations settles what becomes of a user's organizations, and may refuse
+// the deletion.
+func (a *App) leaveOrganizations(ctx context.Context, e auth.BeforeUserDeleted) error {
+	return a.Organizations.RemoveUser(ctx, e.User.ID)
+}

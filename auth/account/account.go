@@ -1,0 +1,129 @@
+package account
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/door"
+	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/problem"
+)
+
+// DefaultFreshFor is how long a proof permits what is sensitive if Config says
+// nothing.
+const DefaultFreshFor = 10 * time.Minute
+
+// Config configures a Service. Fields without "Defaults to" are required.
+type Config struct {
+	// Auth is the service of the users. Its hooks are called here, too.
+	Auth *auth.Service
+	// Tokens issues and consumes the secrets of mailed links.
+	Tokens auth.Tokens
+	// Sessions gives sessions new tokens and ends those in which the password was
+	// guessed at.
+	Sessions Sessions
+	// Neighbours knows who may see whom. Defaults to nil: users see themselves.
+	Neighbours Neighbours
+	// Codes proves a mailed code, for users without a password. Defaults to nil:
+	// there are none.
+	Codes Codes
+	// FreshFor is how long a proof permits what is sensitive. Defaults to
+	// DefaultFreshFor.
+	FreshFor time.Duration
+	// Now is the one clock (rule R32).
+	Now func() time.Time
+}
+
+// Sessions is what the package needs of the sessions.
+type Sessions interface {
+	// Elevate records in the caller's session that its user has just proven
+	// something, and gives it a new token; the earlier one opens nothing from then
+	// on (ASVS 7.2.4). It joins the transaction of ctx.
+	Elevate(ctx context.Context, caller *principal.Principal, proof door.Proof) (auth.Grant, error)
+	// RecordStepUpFailure counts that the caller could not prove who they are, and
+	// reports whether that ended the session (rule R12). It commits alone.
+	RecordStepUpFailure(ctx context.Context, caller *principal.Principal) (ended bool, err error)
+}
+
+// Neighbours knows who shares an organization with whom.
+type Neighbours interface {
+	// Share reports whether both users are members of one organization. It takes
+	// the same statement whether or not the other user exists.
+	Share(ctx context.Context, userID, otherID string) (bool, error)
+}
+
+// Codes checks mailed codes of users who have nothing stronger (rule R12).
+type Codes interface {
+	// CheckStepUpCode consumes the code that was mailed to the user for this
+	// session. It charges the guess itself (rules R8, R10).
+	CheckStepUpCode(ctx context.Context, userID, sessionID, code string) error
+}
+
+// Caller is the signed-in user who asks, as the lookup of the request's session
+// found them.
+type Caller struct {
+	Principal *principal.Principal
+	// SecurityVersion is the session's. What the caller changes is changed under
+	// it (rule R1).
+	SecurityVersion int64
+	// Fresh says that the last proof is young, and strong, enough for what is
+	// sensitive (rule R12).
+	Fresh  bool
+	Client auth.Client
+}
+
+// person returns the user's id if the caller is a user in a session of their own:
+// no key, and nobody who impersonates them (rule R22).
+func (c Caller) person() (string, error) {
+	p := c.Principal
+	switch {
+	case p == nil || p.UserID == "":
+		return "", problem.ErrUnauthenticated
+	case p.SessionID == "" || p.APIKeyID != "" || p.ImpersonatorID != "" || c.SecurityVersion == 0:
+		return "", problem.ErrForbidden
+	}
+	return p.UserID, nil
+}
+
+// freshPerson is person for what is sensitive.
+func (c Caller) freshPerson() (string, error) {
+	id, err := c.person()
+	if err == nil && !c.Fresh {
+		err = ErrNotFresh
+	}
+	return id, err
+}
+
+// Service is the package's logic. It is safe for concurrent use.
+type Service struct {
+	store Store
+	cfg   Config
+}
+
+// New returns a Service on store. It does no I/O. The error names every field of
+// cfg that is missing or wrong.
+func New(store Store, cfg Config) (*Service, error) {
+	cfg.FreshFor = cmp.Or(cfg.FreshFor, DefaultFreshFor)
+	var errs []error
+	need := func(ok bool, field string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("account: config: %s", field))
+		}
+	}
+	need(store != nil, "a store is required")
+	need(cfg.Auth != nil, "Auth is required")
+	need(cfg.Tokens != nil, "Tokens is required")
+	need(cfg.Sessions != nil, "Sessions is required")
+	need(cfg.Now != nil, "Now is required")
+	need(cfg.FreshFor > 0, "FreshFor must not be negative")
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Service{store: store, cfg: cfg}, nil
+}
+
+func (s *Service) now() time.Time { return s.cfg.Now().UTC() }

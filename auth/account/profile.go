@@ -1,0 +1,105 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/problem"
+)
+
+// UpdateProfile changes the caller's name or picture. It joins the transaction of
+// ctx. Errors: ErrNothingToUpdate, auth.ErrInvalidName, auth.ErrInvalidImage.
+func (s *Service) UpdateProfile(ctx context.Context, c Caller, p auth.Profile) (auth.User, error) {
+	who := c.Principal
+	if who == nil || who.UserID == "" {
+		return auth.User{}, problem.ErrUnauthenticated
+	}
+	if who.SessionID == "" {
+		return auth.User{}, problem.ErrForbidden
+	}
+	if p.Name == nil && p.Image == nil {
+		return auth.User{}, ErrNothingToUpdate
+	}
+	actor := who.UserID
+	if who.ImpersonatorID != "" {
+		actor = who.ImpersonatorID
+	}
+	return s.cfg.Auth.UpdateProfile(ctx, actor, who.UserID, p)
+}
+
+// ProviderCredential is what the official client calls the provider of a password.
+const ProviderCredential = "credential"
+
+// Account is one way in which a user signs in.
+type Account struct {
+	// ProviderID is ProviderCredential for the password.
+	ProviderID string
+	UserID     string
+	// CreatedAt is when the user was made, UpdatedAt when the password was set last.
+	CreatedAt, UpdatedAt time.Time
+}
+
+// Accounts lists the ways in which the caller signs in.
+func (s *Service) Accounts(ctx context.Context, c Caller) ([]Account, error) {
+	if c.Principal == nil || c.Principal.UserID == "" {
+		return nil, problem.ErrUnauthenticated
+	}
+	user, err := s.store.UserByID(ctx, c.Principal.UserID)
+	if err != nil {
+		return nil, fmt.Errorf("account: find the user: %w", err)
+	}
+	at, err := s.store.PasswordSetAt(ctx, user.ID)
+	if err != nil {
+		return nil, fmt.Errorf("account: find the password: %w", err)
+	}
+	if at.IsZero() {
+		return nil, nil
+	}
+	return []Account{{ProviderID: ProviderCredential, UserID: user.ID, CreatedAt: user.CreatedAt, UpdatedAt: at}}, nil
+}
+
+// User returns a user whom the caller may see: themselves, a member of an
+// organization that both are in, and anybody for a superuser. Everybody else is
+// ErrUserNotFound, as are ids that never existed, after the same statements
+// (promise 7).
+func (s *Service) User(ctx context.Context, c Caller, userID string) (auth.User, error) {
+	if c.Principal == nil || c.Principal.UserID == "" {
+		return auth.User{}, problem.ErrUnauthenticated
+	}
+	if uuid.Validate(userID) != nil {
+		return auth.User{}, ErrUserNotFound
+	}
+	seen, err := s.maySee(ctx, c.Principal, userID)
+	if err != nil {
+		return auth.User{}, fmt.Errorf("account: who may see whom: %w", err)
+	}
+	if !seen {
+		return auth.User{}, ErrUserNotFound
+	}
+	user, err := s.store.UserByID(ctx, userID)
+	if errors.Is(err, auth.ErrUserNotFound) {
+		return auth.User{}, ErrUserNotFound
+	}
+	if err != nil {
+		return auth.User{}, fmt.Errorf("account: find a user: %w", err)
+	}
+	return user, nil
+}
+
+func (s *Service) maySee(ctx context.Context, p *principal.Principal, userID string) (bool, error) {
+	switch {
+	case userID == p.UserID:
+		return true, nil
+	case p.Superuser && p.APIKeyID == "" && p.ImpersonatorID == "":
+		return true, nil
+	case s.cfg.Neighbours == nil:
+		return false, nil
+	}
+	return s.cfg.Neighbours.Share(ctx, p.UserID, userID)
+}

@@ -1,0 +1,32 @@
+package mail_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/mail"
+)
+
+func TestTemplatesOfTheOwnAccountAreAsReviewed(t *testing.T) {
+	t.Parallel()
+	tpl := templates(t, mail.TemplatesConfig{ProductName: "Acme & Söhne"})
+	for kind, data := range map[string]mail.Data{
+		"change-email": {
+			Name: "Ann", Link: link, ExpiresIn: time.Hour, Extra: map[string]string{"NewEmail": "ann@new.example.com"},
+		},
+		"change-email-new":   {Link: link, ExpiresIn: time.Hour},
+		"change-email-taken": {},
+		"email-changed":      {Name: "Ann"},
+		"password-set":       {Name: "Ann"},
+		"delete-user":        {Name: "Ann", Link: link, ExpiresIn: time.Hour},
+		"user-deleted":       {Name: "Ann"},
+	} {
+		m, err := tpl.Render("", kind, data)
+		assert.NoError(t, err)
+		m.To = "ann@example.com"
+		assert.NoError(t, m.Validate())
+		golden(t, kind+".txt", "Subject: "+m.Subject+"\n\n"+m.Text)
+		golden(t, kind+".html", m.HTML)
+	}
+}

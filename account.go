@@ -29,7 +29,7 @@ func (a *App) wireAccount() (err error) {
 		RedirectTargets: a.cfg.RedirectTargets,
 		Caller:          a.Caller,
 		SetSession:      a.RenewSession,
-		ClearSession:    func(w http.ResponseWriter, _ *http.Request) { a.sessionHTTP.ClearCookie(w) },
+		ClearSession:    a.clearSession,
 	})
 	return err
 }
@@ -52,6 +52,14 @@ func (a *App) Caller(r *http.Request) (account.Caller, error) {
 		return account.Caller{}, err
 	}
 	return caller, nil
+}
+
+// clearSession makes the browser of a user who is gone forget the cookie. A bearer's
+// client has none, and the one of its jar may be somebody else's (rule R16).
+func (a *App) clearSession(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Authorization") == "" {
+		a.sessionHTTP.ClearCookie(w)
+	}
 }
 
 // forgetUser takes a user out of everything that Tenon keeps elsewhere, in the

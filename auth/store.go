@@ -19,7 +19,6 @@ type Store interface {
 	InTransaction(ctx context.Context) bool
 	UserStore
 	ProofStore
-	ProfileStore
 	CredentialStore
 	SignUpStore
 	GuardStore
@@ -65,6 +64,7 @@ type CredentialStore interface {
 
 // UserStore keeps users with proven addresses.
 type UserStore interface {
+	ProfileStore
 	// CreateUser inserts user with the sealed password hash, which may be empty.
 	// It returns ErrAddressTaken if the address belongs to a user; of any number
 	// of concurrent calls for one address, one succeeds.

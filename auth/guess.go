@@ -236,11 +236,7 @@ func (s *Service) Unlock(ctx context.Context, userID, actorID string) error {
 		if err != nil {
 			return err
 		}
-		account, err := s.mac(ctx, labelGuess, factorPassword, user.Email)
-		if err != nil {
-			return err
-		}
-		if err := s.store.ForgetGuesses(ctx, GuessKey{Factor: factorPassword, Account: account}); err != nil {
+		if err := s.forgetStrangers(ctx, user); err != nil {
 			return err
 		}
 		return hook.Call(ctx, s.cfg.Hooks.UserUnlocked, UserUnlocked{UserID: userID, ActorID: actorID})
@@ -249,6 +245,15 @@ func (s *Service) Unlock(ctx context.Context, userID, actorID string) error {
 		return fmt.Errorf("auth: unlock: %w", err)
 	}
 	return nil
+}
+
+// forgetStrangers takes back what strangers guessed at the user's account.
+func (s *Service) forgetStrangers(ctx context.Context, user User) error {
+	account, err := s.mac(ctx, labelGuess, factorPassword, user.Email)
+	if err != nil {
+		return err
+	}
+	return s.store.ForgetGuesses(ctx, GuessKey{Factor: factorPassword, Account: account})
 }
 
 // unchecked gives a guess back that no slot was free to check: whoever keeps the

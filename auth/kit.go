@@ -400,7 +400,7 @@ type Reset struct {
 // All sessions and whatever is in flight end (rule R1); a user who existed
 // unproven is proven (rule R4). The password is judged and hashed before the
 // transaction, which joins that of ctx, so that one that is refused costs no
-// proof. Errors: ErrStale, ErrUserNotFound, those of NewPassword and of Consume.
+// proof. It unlocks signing in from new devices. Errors: ErrStale, ErrUserNotFound, those of NewPassword and of Consume.
 func (s *Service) ResetPassword(ctx context.Context, r Reset) error {
 	user, err := s.store.UserByID(ctx, r.UserID)
 	if err != nil {
@@ -418,6 +418,11 @@ func (s *Service) ResetPassword(ctx context.Context, r Reset) error {
 			return err
 		}
 		if err := s.putPassword(ctx, user, r, sealed); err != nil {
+			return err
+		}
+		// The mailbox is proven, and every known device died with the old version:
+		// strangers must not keep the owner out now (rule R9).
+		if err := s.forgetStrangers(ctx, user); err != nil {
 			return err
 		}
 		return hook.Call(ctx, s.cfg.Hooks.PasswordChanged, PasswordChanged{UserID: user.ID, Client: r.Client})

@@ -112,7 +112,11 @@ type Tokens interface {
 type Passwords interface {
 	Hash(ctx context.Context, prepared string) (string, error)
 	Verify(ctx context.Context, hash, prepared string) (match, rehash bool, err error)
+	// Decoy returns a hash of a kind that nothing matches, of the configured one if
+	// kind is empty.
 	Decoy(ctx context.Context, kind string) (string, error)
+	// Import reads a hash that another system made, as password.ParseImported does.
+	Import(raw string) (password.Hash, error)
 }
 
 // Service is the package's logic. It is safe for concurrent use.
@@ -120,7 +124,7 @@ type Service struct {
 	store   Store
 	cfg     Config
 	devices *token.Hasher
-	decoy   decoy
+	decoys  decoys
 }
 
 // New returns a Service on store. It does no I/O. The error names every field of

@@ -291,7 +291,8 @@ type NewUser struct {
 	// the user cannot sign in before they have proven the mailbox, and then lose
 	// what they were given here (rule R4).
 	EmailVerified bool
-	// PasswordHash is a hash in a form that Config.Passwords verifies, or empty.
+	// PasswordHash is a hash that another system made, or empty. The forms are
+	// those of password.ParseImported. The first sign-in replaces it.
 	PasswordHash string
 	// CreatedAt defaults to now.
 	CreatedAt time.Time
@@ -300,7 +301,8 @@ type NewUser struct {
 
 // CreateUser makes a user, with what Hooks.UserCreated adds, in one transaction,
 // which joins that of ctx. It mails nobody. Errors: ErrInvalidEmail,
-// ErrInvalidName, ErrInvalidImage, ErrAddressTaken.
+// ErrInvalidName, ErrInvalidImage, ErrAddressTaken, password.ErrNotImportable, and
+// password.ErrFirebase and password.ErrFIPS for a hash that cannot be verified here.
 func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	signUp, _, err := s.newSignUp(SignUpParams{Email: n.Email, Name: n.Name, Image: n.Image})
 	if err != nil {
@@ -312,14 +314,24 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 		user.CreatedAt = n.CreatedAt.UTC()
 	}
 	var sealed []byte
+	var kind string
 	if n.PasswordHash != "" {
-		if sealed, err = s.cfg.Keys.Seal(ctx, PasswordField(userPassword, user.ID), []byte(n.PasswordHash)); err != nil {
+		var stored string
+		if stored, kind, err = s.importHash(ctx, n.PasswordHash); err != nil {
+			return User{}, err
+		}
+		if sealed, err = s.cfg.Keys.Seal(ctx, PasswordField(userPassword, user.ID), []byte(stored)); err != nil {
 			return User{}, fmt.Errorf("auth: seal a password hash: %w", err)
 		}
 	}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
 		if err := s.store.CreateUser(ctx, user, sealed); err != nil {
 			return err
+		}
+		if kind != "" {
+			if err := s.store.MarkImported(ctx, user.ID, kind); err != nil {
+				return err
+			}
 		}
 		return hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: n.Client})
 	})

@@ -2,9 +2,11 @@ package auth
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/crypto"
@@ -88,7 +90,7 @@ type passwordProof struct {
 // if the address is nobody's: both are opened with the same key and verified
 // through the same slots, so that both cost and fail alike (rule R7).
 func (s *Service) checkPassword(ctx context.Context, address Address, prepared string) (User, passwordProof, error) {
-	decoy, err := s.decoyHash(ctx)
+	decoy, err := s.decoyHash(ctx, address.Key)
 	if err != nil {
 		return User{}, passwordProof{}, err
 	}
@@ -139,45 +141,129 @@ func (s *Service) rehash(ctx context.Context, userID string, old []byte, prepare
 	}
 }
 
-// decoyRow is the row that the decoy hash is sealed for, and labelDecoy names the
-// subkey by which a new key is noticed.
+// decoyRow is the row that decoys are sealed for. labelDecoy names the subkey by
+// which a new key is noticed, and labelDecoyKind that of identifiers.
 const (
-	decoyRow   = "decoy"
-	labelDecoy = "decoy"
+	decoyRow       = "decoy"
+	labelDecoy     = "decoy"
+	labelDecoyKind = "decoy-kind"
 )
 
-// decoy is a hash of random bytes, made once with the current parameters, and
-// sealed under the active key of passwords.
-type decoy struct {
+// mixLife is how long a count of the kinds of hashes is used.
+const mixLife = 5 * time.Minute
+
+// decoys are hashes of random bytes, one for each kind of hash that is stored,
+// made once, and sealed under the active key of passwords.
+type decoys struct {
 	mu     sync.Mutex
-	hash   string
+	hashes map[string]string // by kind
 	kid    string
-	sealed []byte
+	sealed map[string][]byte // by kind
+	mix    password.Mix
+	asOf   time.Time // of mix; zero if it was never counted
 }
 
-// decoyHash returns the sealed decoy. Everybody's first sign-in waits for it, not
-// only that of unknown addresses. It moves to a new key when users' hashes do, so
-// that it outlives the old key as they do.
-func (s *Service) decoyHash(ctx context.Context) ([]byte, error) {
+// decoyHash returns the sealed decoy of an identifier. Everybody's sign-in waits
+// for it, not only that of unknown addresses. It moves to a new key when users'
+// hashes do, so that it outlives the old key as they do. Its kind follows a MAC of
+// the identifier in the proportions in which kinds are stored (rule R7): while
+// imported hashes wait for their first sign-in, an address that is nobody's takes
+// as long as one of them or as long as one of ours, always the same.
+func (s *Service) decoyHash(ctx context.Context, identifier string) ([]byte, error) {
 	kid, _, err := s.cfg.Keys.ActiveSubkey(ctx, crypto.PurposePassword, labelDecoy)
 	if err != nil {
 		return nil, fmt.Errorf("auth: key of passwords: %w", err)
 	}
-	d := &s.decoy
+	kind, err := s.decoyKind(ctx, identifier)
+	if err != nil {
+		return nil, err
+	}
+	d := &s.decoys
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.kid == kid {
-		return d.sealed, nil
+	if d.kid != kid {
+		d.kid, d.sealed = kid, map[string][]byte{}
 	}
-	if d.hash == "" {
-		if d.hash, err = s.cfg.Passwords.Decoy(ctx, ""); err != nil {
+	if sealed, ok := d.sealed[kind]; ok {
+		return sealed, nil
+	}
+	if d.hashes == nil {
+		d.hashes = map[string]string{}
+	}
+	if d.hashes[kind] == "" {
+		if d.hashes[kind], err = s.cfg.Passwords.Decoy(ctx, kind); err != nil {
 			return nil, fmt.Errorf("auth: make the decoy: %w", err)
 		}
 	}
-	sealed, err := s.cfg.Keys.Seal(ctx, PasswordField(userPassword, decoyRow), []byte(d.hash))
+	sealed, err := s.cfg.Keys.Seal(ctx, PasswordField(userPassword, decoyRow), []byte(d.hashes[kind]))
 	if err != nil {
 		return nil, fmt.Errorf("auth: seal the decoy: %w", err)
 	}
-	d.kid, d.sealed = kid, sealed
+	d.sealed[kind] = sealed
 	return sealed, nil
+}
+
+// decoyKind returns the kind of the decoy of an identifier.
+func (s *Service) decoyKind(ctx context.Context, identifier string) (string, error) {
+	mix, err := s.passwordMix(ctx)
+	if err != nil || len(mix) == 0 {
+		return "", err
+	}
+	mac, err := s.mac(ctx, labelDecoyKind, identifier)
+	if err != nil {
+		return "", err
+	}
+	return mix.Pick(binary.BigEndian.Uint64(mac)), nil
+}
+
+// passwordMix returns how many hashes of which kind are stored. Whoever finds the
+// count old counts anew while the others go on with it; if that fails, it stays.
+func (s *Service) passwordMix(ctx context.Context) (password.Mix, error) {
+	d, now := &s.decoys, s.now()
+	known, never, due := d.known(now)
+	if !due {
+		return known, nil
+	}
+	mix, err := s.store.PasswordKinds(ctx)
+	if err != nil && never {
+		return nil, fmt.Errorf("auth: count the kinds of hashes: %w", err)
+	}
+	if err != nil {
+		s.cfg.Logger.WarnContext(ctx, "auth: the kinds of hashes were not counted", "error", err)
+		return known, nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.mix, d.asOf = mix, now
+	return mix, nil
+}
+
+// known returns the count as it is known, whether there never was one, and whether
+// the caller has to count.
+func (d *decoys) known(now time.Time) (mix password.Mix, never, due bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	never = d.asOf.IsZero()
+	due = never || now.Sub(d.asOf) >= mixLife
+	if due && !never {
+		d.asOf = now
+	}
+	return d.mix, never, due
+}
+
+// importHash reads a hash of another system and returns what to store, and its
+// kind, which is empty if it is like the ones that are made here.
+func (s *Service) importHash(ctx context.Context, raw string) (stored, kind string, err error) {
+	imported, err := s.cfg.Passwords.Import(raw)
+	if err != nil {
+		return "", "", fmt.Errorf("auth: import a password hash: %w", err)
+	}
+	own, err := s.cfg.Passwords.Decoy(ctx, "")
+	if err != nil {
+		return "", "", fmt.Errorf("auth: import a password hash: %w", err)
+	}
+	if ours, err := password.ParseImported(own); err == nil && ours.Kind() == imported.Kind() {
+		return imported.Stored(), "", nil
+	}
+	return imported.Stored(), imported.Kind(), nil
 }

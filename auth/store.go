@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"time"
+
+	"github.com/tenon-go/tenon/auth/password"
 )
 
 // Store keeps users and what leads to them. All of its parts live in one
@@ -22,6 +24,20 @@ type Store interface {
 	CredentialStore
 	SignUpStore
 	GuardStore
+	KindStore
+}
+
+// KindStore counts the hashes that other systems made, so that decoys are like
+// them (rule R7).
+type KindStore interface {
+	// MarkImported records that the user's password hash is of a kind as
+	// password.Hash.Kind names it. SetPassword and ReplacePassword take the mark
+	// away. It does nothing for a user without a password.
+	MarkImported(ctx context.Context, userID, kind string) error
+	// PasswordKinds returns how many hashes bear which mark, for the 32 most
+	// frequent, and under "" how many bear none. Without any mark it may return nil,
+	// so that a database without imported hashes counts nothing.
+	PasswordKinds(ctx context.Context) (password.Mix, error)
 }
 
 // ProofStore records proofs of users who exist without one.

@@ -9,6 +9,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/bundb"
 )
 
@@ -39,7 +40,7 @@ FROM tenon_users AS u LEFT JOIN tenon_credentials AS c ON c.user_id = u.id
 WHERE u.id = ?`
 
 const replacePasswordSQL = `
-UPDATE tenon_credentials SET password = ?, updated_at = ?
+UPDATE tenon_credentials SET password = ?, updated_at = ?, kind = ''
 WHERE user_id = ? AND password = ?`
 
 type userModel struct {
@@ -79,6 +80,7 @@ type credentialModel struct {
 
 	UserID    string    `bun:"user_id,pk"`
 	Password  []byte    `bun:"password"`
+	Kind      string    `bun:"kind"`
 	UpdatedAt time.Time `bun:"updated_at"`
 }
 
@@ -224,7 +226,8 @@ func (s *Store) SetPassword(ctx context.Context, userID string, sealed []byte, n
 	}
 	credential := &credentialModel{UserID: userID, Password: sealed, UpdatedAt: now.UTC()}
 	_, err := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(credential).
-		On("CONFLICT (user_id) DO UPDATE").Set("password = EXCLUDED.password").Set("updated_at = EXCLUDED.updated_at").Exec(ctx)
+		On("CONFLICT (user_id) DO UPDATE").Set("password = EXCLUDED.password").Set("updated_at = EXCLUDED.updated_at").
+		Set("kind = EXCLUDED.kind").Exec(ctx)
 	return bundb.Wrap("authbun: set a password", err)
 }
 
@@ -232,6 +235,39 @@ func (s *Store) SetPassword(ctx context.Context, userID string, sealed []byte, n
 func (s *Store) ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (bool, error) {
 	changed, err := affected(s.replacePassword.Exec(ctx, sealed, now, userID, old))
 	return changed == 1, bundb.Wrap("authbun: replace a password hash", err)
+}
+
+// MarkImported implements auth.KindStore.
+func (s *Store) MarkImported(ctx context.Context, userID, kind string) error {
+	_, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_credentials").
+		Set("kind = ?", kind).Where("user_id = ?", userID).Exec(ctx)
+	return bundb.Wrap("authbun: mark an imported hash", err)
+}
+
+// maxKinds is how many kinds of hashes have decoys of their own.
+const maxKinds = 32
+
+// PasswordKinds implements auth.KindStore. All credentials are counted only while
+// there is one that was imported.
+func (s *Store) PasswordKinds(ctx context.Context) (password.Mix, error) {
+	var kinds []struct {
+		Kind  string `bun:"kind"`
+		Count int    `bun:"n"`
+	}
+	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Table("tenon_credentials").Column("kind").ColumnExpr("count(*) AS n").
+		Where("kind <> ''").Group("kind").OrderExpr("n DESC, kind").Limit(maxKinds).Scan(ctx, &kinds)
+	if err != nil || len(kinds) == 0 {
+		return nil, bundb.Wrap("authbun: count kinds of hashes", err)
+	}
+	own, err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Table("tenon_credentials").Where("kind = ''").Count(ctx)
+	if err != nil {
+		return nil, bundb.Wrap("authbun: count hashes", err)
+	}
+	mix := password.Mix{"": int(own)}
+	for _, k := range kinds {
+		mix[k.Kind] = k.Count
+	}
+	return mix, nil
 }
 
 // ClaimSuperuser implements auth.UserStore.

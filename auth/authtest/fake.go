@@ -12,6 +12,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/admin"
+	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/internal/faketx"
 )
 
@@ -26,6 +27,7 @@ var _ auth.Store = (*Fake)(nil)
 type state struct {
 	users     map[string]auth.User
 	passwords map[string][]byte
+	kinds     map[string]string
 	bans      map[string]admin.Ban
 	setAt     map[string]time.Time // of passwords
 	claims    map[string]string
@@ -44,7 +46,7 @@ type counter struct {
 
 func (s state) clone() state {
 	return state{
-		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), setAt: maps.Clone(s.setAt), bans: maps.Clone(s.bans),
+		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), kinds: maps.Clone(s.kinds), setAt: maps.Clone(s.setAt), bans: maps.Clone(s.bans),
 		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps),
 		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets), devices: maps.Clone(s.devices),
 	}
@@ -53,7 +55,7 @@ func (s state) clone() state {
 // NewFake returns an empty Fake.
 func NewFake() *Fake {
 	return &Fake{faketx.New(state{
-		users: map[string]auth.User{}, passwords: map[string][]byte{}, setAt: map[string]time.Time{}, bans: map[string]admin.Ban{},
+		users: map[string]auth.User{}, passwords: map[string][]byte{}, kinds: map[string]string{}, setAt: map[string]time.Time{}, bans: map[string]admin.Ban{},
 		claims: map[string]string{}, signUps: map[string]auth.SignUp{},
 		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{}, devices: map[string]auth.Device{},
 	}, state.clone)}
@@ -184,16 +186,65 @@ func (f *Fake) SetPassword(ctx context.Context, userID string, sealed []byte, no
 		return err
 	}
 	return f.Do(ctx, func(s *state) error {
-		s.passwords[userID], s.setAt[userID] = slices.Clone(sealed), now
+		s.setPassword(userID, sealed, now)
 		return nil
 	})
+}
+
+func (s *state) setPassword(userID string, sealed []byte, now time.Time) {
+	s.passwords[userID], s.setAt[userID] = slices.Clone(sealed), now
+	delete(s.kinds, userID)
+}
+
+// MarkImported implements auth.KindStore.
+func (f *Fake) MarkImported(ctx context.Context, userID, kind string) error {
+	return f.Do(ctx, func(s *state) error {
+		if len(s.passwords[userID]) > 0 {
+			s.kinds[userID] = kind
+		}
+		return nil
+	})
+}
+
+// PasswordKinds implements auth.KindStore.
+func (f *Fake) PasswordKinds(ctx context.Context) (mix password.Mix, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		if len(s.kinds) == 0 {
+			return nil
+		}
+		mix = s.count()
+		return nil
+	})
+	return mix, err
+}
+
+// maxKinds is how many kinds are told apart.
+const maxKinds = 32
+
+func (s *state) count() password.Mix {
+	all := password.Mix{"": 0}
+	for userID, sealed := range s.passwords {
+		if len(sealed) > 0 {
+			all[s.kinds[userID]]++
+		}
+	}
+	frequent := slices.SortedFunc(maps.Keys(all), func(a, b string) int {
+		return cmp.Or(cmp.Compare(all[b], all[a]), cmp.Compare(a, b))
+	})
+	mix := password.Mix{"": all[""]}
+	for _, kind := range frequent {
+		if len(mix) <= maxKinds {
+			mix[kind] = all[kind]
+		}
+	}
+	return mix
 }
 
 // ReplacePassword implements auth.CredentialStore.
 func (f *Fake) ReplacePassword(ctx context.Context, userID string, old, sealed []byte, now time.Time) (replaced bool, err error) {
 	err = f.Do(ctx, func(s *state) error {
 		if replaced = bytes.Equal(s.passwords[userID], old) && len(old) > 0; replaced {
-			s.passwords[userID], s.setAt[userID] = slices.Clone(sealed), now
+			s.setPassword(userID, sealed, now)
 		}
 		return nil
 	})

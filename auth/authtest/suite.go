@@ -28,7 +28,7 @@ type Env struct {
 // Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{userClauses(), signUpClauses(), guessClauses(), budgetClauses(), deviceClauses(), commonClauses()} {
+	for _, group := range [][]clause{userClauses(), signUpClauses(), guessClauses(), budgetClauses(), deviceClauses(), kindClauses(), commonClauses()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

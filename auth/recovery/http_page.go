@@ -2,6 +2,7 @@ package recovery
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -96,6 +97,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, failu
 		h.dead(w, r, err)
 		return
 	}
+	least := h.svc.cfg.Users.PasswordPolicy().Least(false)
 	card := page.Card{
 		Title: "Choose a new password",
 		Text:  []string{"It is for the account " + user.Display + ". All of its devices are signed out when you save it."},
@@ -104,7 +106,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, failu
 			Hidden: []page.Hidden{{Name: "user", Value: user.ID}},
 			Fields: []page.Field{{
 				Name: "newPassword", Label: "New password", Type: "password", Autocomplete: "new-password", Required: true,
-				MaxLength: password.MaxLength, Hint: "At least 8 characters. A few unrelated words work well.",
+				MinLength: least, MaxLength: password.MaxLength, Hint: fmt.Sprintf("At least %d characters. A few unrelated words work well.", least),
 			}},
 		},
 	}

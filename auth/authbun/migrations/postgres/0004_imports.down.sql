@@ -1,0 +1,2 @@
+DROP INDEX tenon_credentials_kind;
+ALTER TABLE tenon_credentials DROP COLUMN kind;

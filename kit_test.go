@@ -65,6 +65,10 @@ func each(t *testing.T, fn func(t *testing.T, w *world), change ...func(*tenon.C
 	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) { fn(t, newWorld(t, db, change...)) })
 }
 
+// everything turns the features on that are off by default and have routes, for
+// tests that walk the table.
+func everything(c *tenon.Config) { c.MultiSession = true }
+
 // noRateLimits turns every class off: all tests come from one address, at one
 // moment.
 func noRateLimits() map[string]ratelimit.Rule {

@@ -54,7 +54,7 @@ func TestGETsChangeNothing(t *testing.T) {
 			b.do(b.request(http.MethodHead, o.path+"?token="+token, "", nil))
 		}
 		assert.True(t, bytes.Equal(before, bundbtest.Dump(t, w.db)), "a GET changed the database")
-	})
+	}, everything)
 }
 
 func TestEveryRouteSurvivesHostileInput(t *testing.T) {
@@ -89,7 +89,7 @@ func TestEveryRouteSurvivesHostileInput(t *testing.T) {
 				}
 			}
 		}
-	})
+	}, everything)
 }
 
 func TestHostileQueriesAndHeaders(t *testing.T) {
@@ -116,7 +116,7 @@ func TestHostileQueriesAndHeaders(t *testing.T) {
 				}
 			}
 		}
-	})
+	}, everything)
 }
 
 func TestForgedTokensOfEveryLength(t *testing.T) {
@@ -173,7 +173,7 @@ func TestR2_OnlyMarkedRoutesStartSessions(t *testing.T) {
 				t.Errorf("%s %s: session started: %v, cookie: %v", o.method, o.path, started, b.cookie("session") != "")
 			}
 		}
-	})
+	}, everything)
 }
 
 // accepts reports whether a route's body has a field of that name.
@@ -250,5 +250,5 @@ func TestAnswersAreNotCached(t *testing.T) {
 				t.Errorf("%s %s: Cache-Control: %s", o.method, o.path, got.Header.Get("Cache-Control"))
 			}
 		}
-	})
+	}, everything)
 }

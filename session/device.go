@@ -45,7 +45,7 @@ func DeviceName(userAgent string) string {
 	if len(userAgent) > maxUserAgent {
 		userAgent = userAgent[:maxUserAgent]
 	}
-	browser, system := firstMark(userAgent, browserMarks()), firstMark(userAgent, systemMarks())
+	browser, system := firstMark(userAgent, appMarks(), browserMarks(), programMarks()), firstMark(userAgent, systemMarks())
 	switch {
 	case browser == "" && system == "":
 		return "Unknown device"
@@ -60,13 +60,32 @@ func DeviceName(userAgent string) string {
 // mark is a part of a User-Agent header and what it gives away.
 type mark struct{ part, name string }
 
-func firstMark(userAgent string, marks []mark) string {
-	for _, m := range marks {
-		if strings.Contains(userAgent, m.part) {
-			return m.name
+func firstMark(userAgent string, lists ...[]mark) string {
+	for _, marks := range lists {
+		for _, m := range marks {
+			if strings.Contains(userAgent, m.part) {
+				return m.name
+			}
 		}
 	}
 	return ""
+}
+
+// appMarks are of apps that show pages; they claim to be the browser whose engine
+// they use, too.
+func appMarks() []mark {
+	return []mark{
+		{"FBAN/", "Facebook"},
+		{"FBAV/", "Facebook"},
+		{"Instagram", "Instagram"},
+		{"LinkedInApp", "LinkedIn"},
+		{"MicroMessenger/", "WeChat"},
+		{"Slack_SSB/", "Slack"},
+		{"Slack/", "Slack"},
+		{"Teams/", "Teams"},
+		{"GSA/", "Google app"},
+		{"Electron/", "A desktop app"},
+	}
 }
 
 // browserMarks is ordered: most browsers claim to be those below them, too.
@@ -75,28 +94,76 @@ func browserMarks() []mark {
 		{"Edg/", "Edge"},
 		{"EdgA/", "Edge"},
 		{"EdgiOS/", "Edge"},
+		{"Edge/", "Edge"},
 		{"OPR/", "Opera"},
 		{"OPT/", "Opera"},
+		{"OPX/", "Opera"},
 		{"Vivaldi/", "Vivaldi"},
+		{"Brave/", "Brave"},
+		{"Whale/", "Whale"},
+		{"UCBrowser/", "UC Browser"},
+		{"MiuiBrowser/", "Mi Browser"},
+		{"HuaweiBrowser/", "Huawei Browser"},
 		{"YaBrowser/", "Yandex Browser"},
 		{"SamsungBrowser/", "Samsung Internet"},
+		{"Silk/", "Amazon Silk"},
 		{"DuckDuckGo/", "DuckDuckGo"},
 		{"Ddg/", "DuckDuckGo"},
+		{"Seamonkey/", "SeaMonkey"},
+		{"SeaMonkey/", "SeaMonkey"},
+		{"PaleMoon/", "Pale Moon"},
+		{"Focus/", "Firefox Focus"},
+		{"Klar/", "Firefox Focus"},
 		{"Firefox/", "Firefox"},
 		{"FxiOS/", "Firefox"},
+		{"HeadlessChrome/", "A program with Chrome"},
+		{"; wv)", "An app"},
 		{"Chrome/", "Chrome"},
 		{"CriOS/", "Chrome"},
 		{"Chromium/", "Chromium"},
+		{"Epiphany/", "GNOME Web"},
+		{"Trident/", "Internet Explorer"},
 		{"Safari/", "Safari"},
+		{"AppleWebKit/", "An app"},
+	}
+}
+
+// programMarks is ordered: a program's header names its library before its language.
+func programMarks() []mark {
+	return []mark{
 		{"curl/", "curl"},
 		{"Wget/", "Wget"},
+		{"HTTPie/", "HTTPie"},
 		{"PostmanRuntime/", "Postman"},
-		{"Go-http-client/", "A Go program"},
+		{"insomnia/", "Insomnia"},
+		{"bruno-runtime/", "Bruno"},
+		{"PowerShell/", "PowerShell"},
+		{"Expo/", "An app"},
 		{"okhttp/", "An app"},
+		{"Dalvik/", "An app"},
 		{"CFNetwork/", "An app"},
+		{"Alamofire/", "An app"},
 		{"Dart/", "An app"},
+		{"ktor-client", "A Kotlin program"},
+		{"Java/", "A Java program"},
+		{"Java-http-client/", "A Java program"},
+		{"Apache-HttpClient/", "A Java program"},
+		{"Go-http-client/", "A Go program"},
 		{"python-", "A Python program"},
+		{"Python/", "A Python program"},
+		{"Python-urllib/", "A Python program"},
+		{"aiohttp/", "A Python program"},
+		{"reqwest/", "A Rust program"},
+		{"ureq/", "A Rust program"},
+		{"Ruby", "A Ruby program"},
+		{"Faraday", "A Ruby program"},
+		{"GuzzleHttp/", "A PHP program"},
+		{"undici", "A Node.js program"},
+		{"axios/", "A Node.js program"},
+		{"got (", "A Node.js program"},
 		{"node", "A Node.js program"},
+		{"Deno/", "A Deno program"},
+		{"Bun/", "A Bun program"},
 	}
 }
 
@@ -105,14 +172,32 @@ func systemMarks() []mark {
 	return []mark{
 		{"iPhone", "iPhone"},
 		{"iPad", "iPad"},
+		{"iPod", "iPod"},
+		{"Apple TV", "Apple TV"},
+		{"AppleTV", "Apple TV"},
+		{"Watch OS", "Apple Watch"},
+		{"watchOS", "Apple Watch"},
+		{"visionOS", "Vision Pro"},
+		{"HarmonyOS", "HarmonyOS"},
+		{"OpenHarmony", "HarmonyOS"},
+		{"KAIOS", "KaiOS"},
+		{"Tizen", "Tizen"},
+		{"Web0S", "webOS"},
+		{"webOS", "webOS"},
+		{"Xbox", "Xbox"},
+		{"PlayStation", "PlayStation"},
+		{"Nintendo", "Nintendo"},
 		{"Android", "Android"},
 		{"CrOS", "ChromeOS"},
 		{"Windows", "Windows"},
 		{"Macintosh", "macOS"},
 		{"Mac OS X", "macOS"},
+		{"macOS", "macOS"},
 		{"Darwin/", "an Apple device"},
 		{"Linux", "Linux"},
+		{"linux", "Linux"},
 		{"FreeBSD", "FreeBSD"},
 		{"OpenBSD", "OpenBSD"},
+		{"NetBSD", "NetBSD"},
 	}
 }

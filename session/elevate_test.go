@@ -309,7 +309,7 @@ func TestLevelsAreValidated(t *testing.T) {
 func TestNIST_PropertyOverTheClock(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
-		random := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test that can be repeated
+		random := rand.New(rand.NewPCG(seed, 7))
 		w := newWorld(t, func(cfg *session.Config) {
 			peppers, logger := cfg.Peppers, cfg.Logger
 			*cfg = session.NIST()

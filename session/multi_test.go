@@ -196,6 +196,7 @@ func TestR16_SetActivePicksAmongThisBrowsersCookiesOnly(t *testing.T) {
 	refused("no token", forged(victim, "x", victim))
 	refused("a wrong secret", forged(victim, withChecksum(raw[:24]+mine.Token.Reveal()[24:56]), victim))
 	refused("my token under the stranger's id", forged(victim, mine.Token.Reveal(), victim))
+	refused("a live token under another name", forged(uuid.NewString(), elsewhere.Token.Reveal(), elsewhere.Session.ID))
 	refused("the id in capitals", forged(strings.ToUpper(victim), raw, strings.ToUpper(victim)))
 	twice := forged(victim, raw, victim)
 	twice.Header.Add("Cookie", multiCookie+victim+"="+raw)
@@ -309,7 +310,7 @@ func TestMultiSessionFollowsElevationAndReplacement(t *testing.T) {
 func TestMultiSessionTakesOverTheSessionFromBeforeItWasOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	w.users(2)
+	w.users(3)
 	b := w.tab(func(c *session.HandlerConfig) { c.MultiSession = false })
 	one := b.signIn("u1")
 	assert.Len(t, b.cookies(), 0)
@@ -320,9 +321,11 @@ func TestMultiSessionTakesOverTheSessionFromBeforeItWasOn(t *testing.T) {
 	b.signIn("u2")
 	assert.Equal(t, b.listed(), []string{"u2*", "u1"})
 	b.h = w.tab(func(c *session.HandlerConfig) { c.MultiSession = false }).h
-	b.signIn("u2")
-	assert.Equal(t, b.who(), "u2")
-	w.live(one)
+	b.signIn("u3")
+	assert.Equal(t, b.who(), "u3")
+	b.h = w.tab(nil).h
+	want(t, b.call("POST", "/multi-session/set-active", named(one)), 200, "")
+	assert.Equal(t, b.listed(), []string{"u1*", "u3"})
 }
 
 func TestMultiSessionDuringAnOutage(t *testing.T) {

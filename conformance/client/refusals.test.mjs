@@ -14,7 +14,7 @@ const bare = (text) => text
 function seen({ status, headers, text }) {
   const names = [...headers].map(([name, value]) => {
     switch (name) {
-      case "date": case "x-request-id": return name;
+      case "date": case "x-request-id": case "ratelimit": return name; // the client's own requests so far
       case "set-cookie": return `${name}: ${value.replace(/=tnn_[^;]*/, "=SECRET")}`;
       default: return `${name}: ${value}`;
     }

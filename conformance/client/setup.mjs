@@ -10,9 +10,9 @@ let people = 0;
 export const address = (name = "ada") => `${name}.${process.pid}.${++people}@example.com`;
 
 // browser returns the unmodified official client with a cookie jar of its own.
-export function browser(server) {
+export function browser(server, plugins = []) {
   const cookies = jar();
-  const client = createAuthClient({ baseURL: server.baseURL, fetchOptions: { customFetchImpl: cookies.fetch } });
+  const client = createAuthClient({ baseURL: server.baseURL, plugins, fetchOptions: { customFetchImpl: cookies.fetch } });
   return { client, jar: cookies };
 }
 

@@ -42,7 +42,7 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 	mailbox := new(mailtest.Mailbox)
 	app, err := tenon.New(tenon.Config{
 		DB: db, KMS: kms, Mailer: mailbox, BaseURL: o.baseURL,
-		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger,
+		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger, MultiSession: true,
 	})
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/crypto"
 )
 
 func (a *App) wireAuth() (err error) {
@@ -20,8 +21,9 @@ func (a *App) wireAuth() (err error) {
 
 		PasswordPolicy: policy,
 
-		LinkBase:  a.cfg.BaseURL + a.cfg.MountPath,
-		Superuser: a.cfg.Superuser,
+		LinkBase:     a.cfg.BaseURL + a.cfg.MountPath,
+		TokenPurpose: crypto.PurposeLimit,
+		Superuser:    a.cfg.Superuser,
 		Hooks: auth.JoinHooks(auth.Hooks{
 			UserCreated:       a.createDefaultOrganization,
 			BeforeUserDeleted: a.leaveOrganizations,

@@ -16,11 +16,12 @@ import (
 
 func (a *App) wireCrypto() (err error) {
 	a.Keys, err = crypto.New(cryptobun.New(a.DB), crypto.Config{
-		KMS:    a.cfg.KMS,
-		Sealed: slices.Concat(authbun.Sealed(), jwtbun.Sealed()),
-		InUse:  []crypto.KIDSource{sessionbun.KIDs(a.DB), authbun.KIDs(a.DB), tokenbun.KIDs(a.DB)},
-		Now:    a.DB.Now,
-		Logger: a.cfg.Logger,
+		KMS:      a.cfg.KMS,
+		Purposes: []string{crypto.PurposeData, crypto.PurposeToken, crypto.PurposePassword, crypto.PurposeLimit},
+		Sealed:   slices.Concat(authbun.Sealed(), jwtbun.Sealed()),
+		InUse:    []crypto.KIDSource{sessionbun.KIDs(a.DB), authbun.KIDs(a.DB), tokenbun.KIDs(a.DB)},
+		Now:      a.DB.Now,
+		Logger:   a.cfg.Logger,
 	})
 	return err
 }

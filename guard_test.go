@@ -14,6 +14,7 @@ import (
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/password/passwordtest"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
+	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/ratelimit"
 	"github.com/tenon-go/tenon/token"
@@ -178,6 +179,20 @@ func TestR9_DevicesComeWithSessionsOnly(t *testing.T) {
 		assert.Equal(t, b.cookie("device"), first)
 		assert.Equal(t, w.count(t, "tenon_devices"), 1)
 		assert.NotContains(t, string(bundbtest.Dump(t, w.db)), first[len(first)-32:])
+	})
+}
+
+// A lock outlives the rotation of the pepper.
+func TestR9_RotationUnlocksNobody(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.user(t, email)
+		w.lock(t, email)
+		for _, purpose := range []string{crypto.PurposeToken, crypto.PurposePassword, crypto.PurposeData} {
+			_, err := w.Keys.RotateDEK(t.Context(), purpose, "")
+			assert.NoError(t, err)
+		}
+		assert.Equal(t, w.browser(t).signIn(email).code(t), "SIGN_IN_LOCKED")
 	})
 }
 

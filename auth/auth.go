@@ -53,8 +53,10 @@ type Config struct {
 	Superuser string
 	// Hooks run inside the transactions of the package.
 	Hooks Hooks
-	// TokenPurpose is the key purpose of identifiers and peppers. Defaults to
-	// crypto.PurposeToken.
+	// TokenPurpose is the key purpose under which counters of guesses and mails are
+	// named. A rotation of its key begins all of them anew, so that they had better
+	// not share it with what is rotated often: package tenon gives them
+	// crypto.PurposeLimit. Defaults to crypto.PurposeToken.
 	TokenPurpose string
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger

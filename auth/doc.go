@@ -38,10 +38,20 @@
 //
 // A guess is charged by a statement that commits alone, before it is checked and
 // for unknown addresses alike; a success gives its unit back. The pace is five
-// free guesses, then a wait that doubles from one second to 15 minutes, and 100 at
-// most; one guess is forgotten each hour. Calls that guess refuse to run inside a
+// free guesses, then a wait that doubles from one second to 15 minutes; one guess
+// is forgotten each hour. Calls that guess refuse to run inside a
 // transaction with [ErrInTransaction], because a rollback would make guesses
 // free. All other calls join the transaction in ctx.
+//
+// Strangers share one counter per account. At a hundred it locks, and [ErrLocked]
+// answers all of them until a mailed link, a reset of the password or an
+// administrator takes it back: neither time nor the owner's success does. A browser
+// that was given a session keeps the cookie of a [Device] for up to 180 days, and
+// its guesses are counted apart, 30 and one an hour, so that strangers cannot lock
+// its owner out. Sessions and their renewal ask no counter at all. The cookie opens
+// nothing, belongs to one user, and dies with what protects the account. It is a
+// browser's: clients that use tokens instead of cookies are strangers. So is, after
+// somebody else signed in on the same browser, its first user.
 //
 // # Mail
 //

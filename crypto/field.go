@@ -9,8 +9,9 @@ import (
 // The purposes every installation has. A purpose has its own keys, so one can be rotated or lost without the others.
 const (
 	PurposeData     = "data"     // sealed columns: TOTP secrets, provider tokens, webhook secrets
-	PurposeToken    = "token"    // peppers of opaque tokens, throttle keys, link signatures
+	PurposeToken    = "token"    // peppers of opaque tokens, link signatures
 	PurposePassword = "password" // sealed password hashes
+	PurposeLimit    = "limit"    // names of what is counted; its rotation forgets the counts
 )
 
 const (

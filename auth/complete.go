@@ -15,6 +15,8 @@ const (
 	ChannelPassword = "password"
 	// ChannelMailbox is the channel of a proof by what was mailed.
 	ChannelMailbox = "mailbox"
+	// ChannelImpersonation is no proof of the user's: a superuser acts as them.
+	ChannelImpersonation = "impersonation"
 )
 
 // attemptLife is how long a proof may wait for its completion.
@@ -87,4 +89,47 @@ func (a Attempt) pass() door.Pass {
 		Channels: a.channels, ProvenAt: a.provenAt,
 		BrowserOnly: a.browserOnly, Bearer: a.bearer, IP: a.client.IP, UserAgent: a.client.UserAgent,
 	})
+}
+
+// ImpersonateParams say who wants to act as whom.
+type ImpersonateParams struct {
+	UserID string
+	// ActorID is the superuser, and ActorSessionID the session in which they ask.
+	ActorID, ActorSessionID string
+	Client                  Client
+}
+
+// Impersonate starts a session in which a superuser acts as the user: an attempt
+// of a method of its own, with an actor (rules R2, R22). Whether the actor may is
+// the caller's to judge. It lives an hour at most, is never fresh, and ends with
+// the actor's own session, ban or role. Nobody acts as a superuser. It joins the
+// transaction of ctx. Errors: ErrUserNotFound, ErrImpersonateSuperuser.
+func (s *Service) Impersonate(ctx context.Context, p ImpersonateParams) (grant Grant, err error) {
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.Hold(ctx, p.UserID); err != nil {
+			return err
+		}
+		user, err := s.store.UserByID(ctx, p.UserID)
+		switch {
+		case err != nil:
+			return err
+		case user.Superuser:
+			return ErrImpersonateSuperuser
+		}
+		grant, err = s.cfg.Sessions.Start(ctx, door.NewPass(door.Facts{
+			UserID: user.ID, SecurityVersion: user.SecurityVersion, Channels: []string{ChannelImpersonation}, ProvenAt: s.now(),
+			ActorID: p.ActorID, ActorSessionID: p.ActorSessionID, BrowserOnly: true,
+			IP: p.Client.IP, UserAgent: p.Client.UserAgent,
+		}))
+		if err != nil {
+			return err
+		}
+		return hook.Call(ctx, s.cfg.Hooks.Impersonated, Impersonated{
+			UserID: user.ID, ActorID: p.ActorID, SessionID: grant.SessionID, Client: p.Client,
+		})
+	})
+	if err != nil {
+		return Grant{}, fmt.Errorf("auth: impersonate: %w", err)
+	}
+	return grant, nil
 }

@@ -57,6 +57,9 @@ var (
 	// (rule R1).
 	ErrStale = problem.New(problem.Conflict, "ACCOUNT_CHANGED",
 		"The account was changed in the meantime. Start again.")
+	// ErrImpersonateSuperuser means that somebody wanted to act as a superuser.
+	ErrImpersonateSuperuser = problem.New(problem.PermissionDenied, "YOU_CANNOT_IMPERSONATE_ADMINS",
+		"Nobody may act as a superuser.")
 	// ErrUserNotFound is for stores: no user has that id or address.
 	ErrUserNotFound = problem.New(problem.NotFound, "USER_NOT_FOUND", "There is no such user.")
 	// ErrAddressTaken is for stores: another user has proven that address.

@@ -16,6 +16,8 @@ var (
 	// 7.5.1, 7.5.3).
 	ErrNotFresh = problem.New(problem.PermissionDenied, "SESSION_NOT_FRESH",
 		"Confirm that it is you: prove your password, or your second factor if you have one, at step-up and try again.")
+	// ErrNotImpersonating means that nobody acts as somebody else in the session.
+	ErrNotImpersonating = problem.New(problem.Invalid, "NOT_IMPERSONATING", "You are not acting as anybody else.")
 	// ErrNoRefresh is the one answer to a refresh token that buys nothing, for the
 	// same reasons as ErrNoSession, or because it was used before.
 	ErrNoRefresh = problem.New(problem.Unauthenticated, "INVALID_REFRESH_TOKEN", "Sign in to continue.")

@@ -78,7 +78,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	table, err := h.Routes().Handler(route.Config{
 		BaseURL:        cfg.BaseURL,
 		TrustedOrigins: cfg.TrustedOrigins,
-		Checks:         map[route.Access]func(*http.Request) error{route.User: CheckUser},
+		Checks:         map[route.Access]func(*http.Request) error{route.User: CheckUser, route.Superuser: CheckSuperuser},
 		CheckFresh:     CheckFresh,
 		Logger:         cfg.Logger,
 	})
@@ -95,7 +95,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.served.S
 // Routes lists the endpoints. A host that serves the table itself puts
 // [Handler.Middleware] around it and checks route.User with [CheckUser].
 func (h *Handler) Routes() route.Table {
-	return slices.Concat(h.tokenRoutes(), h.multiRoutes(), route.Table{
+	return slices.Concat(h.tokenRoutes(), h.multiRoutes(), h.superuserRoutes(), route.Table{
 		{
 			Method: http.MethodGet, Path: "/get-session", Access: route.Public,
 			Summary: "Who is signed in: the session and its user, or null",
@@ -106,15 +106,15 @@ func (h *Handler) Routes() route.Table {
 			Summary: "The caller's live sessions, the most recently used first",
 			Request: empty{}, Response: []wireSession{}, Handler: h.ListSessions,
 		}, {
-			Method: http.MethodPost, Path: "/revoke-session", Access: route.User,
+			Method: http.MethodPost, Path: "/revoke-session", Access: route.User, InPerson: true,
 			Summary: "End one of the caller's sessions",
 			Request: revokeRequest{}, Response: status{}, Handler: h.RevokeSession,
 		}, {
-			Method: http.MethodPost, Path: "/revoke-sessions", Access: route.User,
+			Method: http.MethodPost, Path: "/revoke-sessions", Access: route.User, InPerson: true,
 			Summary: "End all of the caller's sessions, this one included",
 			Request: empty{}, Response: status{}, Handler: h.RevokeSessions,
 		}, {
-			Method: http.MethodPost, Path: "/revoke-other-sessions", Access: route.User,
+			Method: http.MethodPost, Path: "/revoke-other-sessions", Access: route.User, InPerson: true,
 			Summary: "End all of the caller's sessions but this one",
 			Request: empty{}, Response: status{}, Handler: h.RevokeOtherSessions,
 		}, {

@@ -35,6 +35,7 @@ type wireSession struct {
 	UserAgent *string    `json:"userAgent"`
 
 	ActiveOrganizationID *string    `json:"activeOrganizationId"`
+	ImpersonatedBy       *string    `json:"impersonatedBy,omitempty" description:"The superuser who acts as the user in this session."`
 	Device               string     `json:"device" description:"The browser and system in words, such as Firefox on Windows."`
 	Current              bool       `json:"current" description:"Whether this is the session that asks."`
 	EndsAt               route.Time `json:"endsAt" description:"When the session ends whatever happens."`
@@ -58,6 +59,9 @@ func newWireSession(d Device) wireSession {
 		ExpiresAt: route.NewTime(s.IdleEndsAt), CreatedAt: route.NewTime(s.CreatedAt), UpdatedAt: route.NewTime(s.LastSeenAt),
 		UserAgent: orNull(s.UserAgent), ActiveOrganizationID: orNull(s.OrganizationID),
 		Device: d.Name, Current: d.Current, EndsAt: route.NewTime(s.EndsAt),
+	}
+	if s.ActorID != "" {
+		w.ImpersonatedBy = &s.ActorID
 	}
 	if s.IP.IsValid() {
 		w.IPAddress = orNull(s.IP.String())

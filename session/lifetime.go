@@ -58,6 +58,9 @@ func (c *Config) validateLevels() error {
 
 // lifetime returns how long a session like s lives.
 func (c *Config) lifetime(s *Session) Lifetime {
+	if s.ActorID != "" {
+		return Lifetime{Idle: c.Idle, Absolute: c.Absolute}.within(Lifetime{Absolute: impersonation})
+	}
 	return c.levelLifetime(s.Assurance(), s.Bearer, s.BrowserOnly)
 }
 
@@ -77,6 +80,9 @@ func (c *Config) levelLifetime(level int, bearer, browserOnly bool) Lifetime {
 	}
 	return life
 }
+
+// impersonation is how long somebody may act as another at most (rule R22).
+const impersonation = time.Hour
 
 const (
 	// keepEnded leaves ended sessions in the table for whoever must find out

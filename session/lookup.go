@@ -116,7 +116,24 @@ func (s *Service) find(ctx context.Context, raw string) (Found, error) {
 	if err != nil {
 		return Found{}, fmt.Errorf("session: lookup: %w", problem.ErrUnavailable.With(err))
 	}
-	return found, nil
+	return found, s.actorHolds(ctx, &found.Session)
+}
+
+// actorHolds returns ErrNoSession if somebody acts as the user in the session who
+// may not any more: their own session has ended, or they are banned or no longer a
+// superuser (rule R22).
+func (s *Service) actorHolds(ctx context.Context, session *Session) error {
+	if session.ActorID == "" {
+		return nil
+	}
+	actor, err := s.store.FindActor(ctx, session.ActorSessionID)
+	if err != nil {
+		return lookupError(err)
+	}
+	if actor.User.ID != session.ActorID || !actor.User.Superuser || actor.Session.ActorID != "" || !actor.Session.Live(s.now()) {
+		return ErrNoSession
+	}
+	return nil
 }
 
 // lookupError keeps one text for what is not there, and says where an outage was

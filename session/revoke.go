@@ -29,6 +29,19 @@ func (s *Service) Revoke(ctx context.Context, userID, id string) error {
 	})
 }
 
+// RevokeAny ends the session with that id, whoever it belongs to, for those who
+// may end other people's. It returns ErrSessionNotFound if there is none.
+func (s *Service) RevokeAny(ctx context.Context, id string) error {
+	if uuid.Validate(id) != nil {
+		return ErrSessionNotFound
+	}
+	userID, err := s.store.SessionOwner(ctx, id)
+	if err != nil {
+		return fmt.Errorf("session: revoke: %w", err)
+	}
+	return s.Revoke(ctx, userID, id)
+}
+
 // RevokeOthers ends all of the user's sessions but keepID, and returns how many.
 // With Config.Users it raises the user's security version first and moves the
 // kept session to the new one, so that nothing that was in flight outlives the

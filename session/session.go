@@ -35,6 +35,11 @@ type Session struct {
 	// FreshAt another value.
 	FreshAt       time.Time
 	FreshChannels []string
+	// ActorID is the superuser who acts as the user in this session, and
+	// ActorSessionID their own session; both are empty in a session of the user's
+	// own. Such a session lives an hour at most, is never fresh, and ends with the
+	// actor's session, ban or role (rule R22).
+	ActorID, ActorSessionID string
 	// BrowserOnly sessions have a cookie that ends with the browser.
 	BrowserOnly bool
 	// Bearer sessions have a pair of tokens instead of a cookie. Which of the two
@@ -285,7 +290,8 @@ func (i *Identity) newPrincipal() *principal.Principal {
 		SessionID:       i.Session.ID,
 		OrganizationID:  i.Session.OrganizationID,
 		Role:            i.Role,
-		Superuser:       i.User.Superuser,
+		ImpersonatorID:  i.Session.ActorID,
+		Superuser:       i.User.Superuser && i.Session.ActorID == "",
 		Assurance:       i.Session.Assurance(),
 		AuthenticatedAt: i.Session.ProvenAt,
 		FreshAt:         i.Session.FreshAt,

@@ -51,6 +51,9 @@ func (s *Service) start(ctx context.Context, facts door.Facts) (Grant, error) {
 	if !validChannels(facts.Channels) || facts.ProvenAt.IsZero() {
 		return Grant{}, fmt.Errorf("session: start: channels or the time of proof are missing: %w", ErrNoPass)
 	}
+	if (facts.ActorID == "") != (facts.ActorSessionID == "") || facts.ActorID != "" && (facts.Bearer || facts.ActorID == facts.UserID) {
+		return Grant{}, fmt.Errorf("session: start: impersonation is for another user, in a cookie: %w", ErrNoPass)
+	}
 	var err error
 	if facts.OrganizationID, err = s.startingOrganization(ctx, facts); err != nil {
 		return Grant{}, fmt.Errorf("session: start: %w", err)
@@ -64,6 +67,9 @@ func (s *Service) start(ctx context.Context, facts door.Facts) (Grant, error) {
 	}
 	if err := hook.Call(ctx, s.cfg.Hooks.SessionStarted, SessionStarted{Session: record.Session}); err != nil {
 		return Grant{}, fmt.Errorf("session: start: hook: %w", err)
+	}
+	if facts.ActorID != "" {
+		return grant, nil // the user's own sessions make no room for it
 	}
 	if err := s.evict(ctx, facts.UserID); err != nil {
 		return Grant{}, err
@@ -106,6 +112,8 @@ func (s *Service) describe(id string, facts door.Facts) Session {
 	now, provenAt := s.now(), facts.ProvenAt.UTC().Truncate(time.Microsecond)
 	session := Session{
 		ID:              id,
+		ActorID:         facts.ActorID,
+		ActorSessionID:  facts.ActorSessionID,
 		UserID:          facts.UserID,
 		OrganizationID:  facts.OrganizationID,
 		SecurityVersion: facts.SecurityVersion,
@@ -119,6 +127,9 @@ func (s *Service) describe(id string, facts door.Facts) Session {
 		UserAgent:       clean(facts.UserAgent),
 		CreatedAt:       now,
 		LastSeenAt:      now,
+	}
+	if facts.ActorID != "" {
+		session.FreshAt, session.FreshChannels = time.Unix(0, 0).UTC(), nil // nobody proved to be the user (rule R22)
 	}
 	life := s.cfg.lifetime(&session)
 	session.IdleEndsAt, session.EndsAt = now.Add(life.Idle), now.Add(life.Absolute)

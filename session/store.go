@@ -153,6 +153,14 @@ type LookupStore interface {
 	// FindSessionByID is FindSession by the session's id, for bearer sessions.
 	FindSessionByID(ctx context.Context, id string) (Found, error)
 
+	// FindActor is FindSession for the session, with a cookie, in which a
+	// superuser began to act as somebody: by its id.
+	FindActor(ctx context.Context, id string) (Found, error)
+
+	// SessionOwner returns whose unrevoked session has that id, or
+	// ErrSessionNotFound.
+	SessionOwner(ctx context.Context, id string) (userID string, err error)
+
 	// TouchSession sets the session's last-seen time and idle end, if it is
 	// unrevoked, has not ended at SeenAt, and was last seen at Before or
 	// earlier; otherwise it does nothing. Inside a transaction a failure does

@@ -24,6 +24,8 @@ type Accounts interface {
 	NewPassword(ctx context.Context, user auth.User, typed string) ([]byte, error)
 	// CreateUser makes a user without a sign-up.
 	CreateUser(ctx context.Context, n auth.NewUser) (auth.User, error)
+	// Impersonate starts a session in which a superuser acts as a user.
+	Impersonate(ctx context.Context, p auth.ImpersonateParams) (auth.Grant, error)
 }
 
 // Passwords keeps sealed password hashes; the auth.Store is one.

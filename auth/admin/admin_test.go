@@ -205,3 +205,28 @@ func TestListBounds(t *testing.T) {
 		assert.Equal(t, []int{len(list), total}, []int{1, 1})
 	}
 }
+
+func TestR22_NobodyActsAsASuperuserOrABannedUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user := w.user(t, "ada@example.com")
+	p := auth.ImpersonateParams{UserID: user.ID, ActorID: w.root.ID, ActorSessionID: "root's"}
+	_, err := w.Impersonate(t.Context(), p)
+	assert.NoError(t, err)
+	got := w.sessions.passes[0]
+	assert.Equal(t, []any{got.UserID, got.ActorID, got.ActorSessionID, got.BrowserOnly, got.Bearer, got.Channels[0]},
+		[]any{user.ID, w.root.ID, "root's", true, false, "impersonation"})
+	assert.True(t, w.record(t, user.ID).LastSignInAt.IsZero(), "the user did not sign in")
+	assert.NoError(t, w.Ban(t.Context(), admin.Ban{UserID: user.ID}))
+	_, err = w.Impersonate(t.Context(), p)
+	assert.ErrorIs(t, err, admin.ErrBanned)
+	other := w.user(t, "bob@example.com")
+	assert.NoError(t, w.SetRole(t.Context(), other.ID, w.root.ID, "admin"))
+	p.UserID = other.ID
+	_, err = w.Impersonate(t.Context(), p)
+	assert.ErrorIs(t, err, auth.ErrImpersonateSuperuser)
+	p.UserID = "nobody"
+	_, err = w.Impersonate(t.Context(), p)
+	assert.ErrorIs(t, err, auth.ErrUserNotFound)
+	assert.Len(t, w.sessions.passes, 1)
+}

@@ -31,6 +31,8 @@ var (
 	// where the installation does not allow it.
 	ErrTypedPassword = problem.New(problem.PermissionDenied, "TYPED_PASSWORDS_NOT_ALLOWED",
 		"Superusers do not choose passwords here. Leave the password out, and its owner is mailed a link to set one.")
+	// ErrBanned means that the user is banned, and nobody acts as them.
+	ErrBanned = problem.New(problem.Conflict, "USER_IS_BANNED", "The user is banned. Lift the ban first.")
 	// ErrInvalidBan means that a ban would end before it begins or has a reason
 	// that is too long.
 	ErrInvalidBan = problem.New(problem.Invalid, "INVALID_BAN",

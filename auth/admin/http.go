@@ -22,14 +22,22 @@ const (
 // that route by themselves; Routes lists them. It is safe for concurrent use.
 type Handler struct {
 	svc *Service
+	cfg HandlerConfig
+}
+
+// HandlerConfig configures a Handler.
+type HandlerConfig struct {
+	// Impersonate hands the browser the session in which its superuser acts as
+	// somebody else, and answers the request. Required.
+	Impersonate func(w http.ResponseWriter, r *http.Request, grant auth.Grant)
 }
 
 // NewHandler returns a Handler on svc. It does no I/O.
-func NewHandler(svc *Service) (*Handler, error) {
-	if svc == nil {
-		return nil, errors.New("admin: handler: a service is required")
+func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
+	if svc == nil || cfg.Impersonate == nil {
+		return nil, errors.New("admin: handler: Service and Impersonate are required")
 	}
-	return &Handler{svc: svc}, nil
+	return &Handler{svc: svc, cfg: cfg}, nil
 }
 
 // Routes is the table of the package's routes, relative to its mount. All are
@@ -57,6 +65,7 @@ func (h *Handler) Routes() route.Table {
 		change("unban-user", "Lift a ban", userRequest{}, wrappedUser{}, h.UnbanUser),
 		change("unlock-user", "Take back the wrong guesses at a user's password", userRequest{}, statusResponse{}, h.UnlockUser),
 		change("set-user-password", "Mail a user a link to choose a password", passwordRequest{}, statusResponse{}, h.SetUserPassword),
+		change("impersonate-user", "Act as a user for an hour at most", userRequest{}, nil, h.ImpersonateUser),
 		change("remove-user", "Delete a user and everything that is theirs", userRequest{}, successResponse{}, h.RemoveUser),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/admin"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/internal/route"
@@ -25,7 +26,7 @@ type web struct {
 func newWeb(t *testing.T, change ...func(*admin.Config)) *web {
 	t.Helper()
 	w := &web{world: newWorld(t, change...)}
-	h := assert.Must(admin.NewHandler(w.Service))(t)
+	h := assert.Must(admin.NewHandler(w.Service, admin.HandlerConfig{Impersonate: impersonated}))(t)
 	pass := func(*http.Request) error { return nil }
 	w.served = assert.Must(h.Routes().Handler(route.Config{
 		BaseURL:    "https://example.com",
@@ -35,6 +36,10 @@ func newWeb(t *testing.T, change ...func(*admin.Config)) *web {
 	return w
 }
 
+func impersonated(w http.ResponseWriter, r *http.Request, grant auth.Grant) {
+	route.WriteJSON(w, r, http.StatusOK, map[string]any{"session": grant.SessionID})
+}
+
 // call sends a request of root's and returns the status and the answer.
 func (w *web) call(t *testing.T, method, path, body string) (int, map[string]any) {
 	t.Helper()
@@ -42,7 +47,7 @@ func (w *web) call(t *testing.T, method, path, body string) (int, map[string]any
 	if method == http.MethodPost {
 		r.Header.Set("Content-Type", "application/json")
 	}
-	r = r.WithContext(principal.NewContext(r.Context(), &principal.Principal{UserID: w.root.ID, Superuser: true}))
+	r = r.WithContext(principal.NewContext(r.Context(), &principal.Principal{UserID: w.root.ID, SessionID: "root's", Superuser: true}))
 	answer := httptest.NewRecorder()
 	w.served.ServeHTTP(answer, r)
 	var got map[string]any
@@ -76,6 +81,7 @@ func TestTheRoutesOfTheAdministration(t *testing.T) {
 		{"ban-user", map[string]any{"banReason": "spam", "banExpiresIn": 3600}, `"banExpires":"2026-03-01T13:00:00.000Z"`},
 		{"ban-user", map[string]any{}, `"banExpires":null`},
 		{"unban-user", map[string]any{}, `"banned":false`},
+		{"impersonate-user", map[string]any{}, `"session":"started"`},
 		{"unlock-user", map[string]any{}, `"status":true`},
 		{"set-user-password", map[string]any{}, `"status":true`},
 		{"set-user-password", map[string]any{"newPassword": "correct horse battery"}, `"status":true`},
@@ -119,6 +125,7 @@ func TestTheRoutesRefuseByName(t *testing.T) {
 		{"ban-user", map[string]any{"userId": w.root.ID}, "YOU_CANNOT_BAN_YOURSELF"},
 		{"ban-user", map[string]any{"userId": user.ID, "banExpiresIn": -1}, "VALIDATION_ERROR"},
 		{"remove-user", map[string]any{"userId": w.root.ID}, "YOU_CANNOT_REMOVE_YOURSELF"},
+		{"impersonate-user", map[string]any{"userId": w.root.ID}, "YOU_CANNOT_IMPERSONATE_ADMINS"},
 		{"set-user-password", map[string]any{"userId": user.ID, "newPassword": "known to root"}, "TYPED_PASSWORDS_NOT_ALLOWED"},
 		{"unban-user", map[string]any{"userId": user.ID, "reason": "x"}, "VALIDATION_ERROR"},
 	} {
@@ -165,7 +172,7 @@ func TestTheListOverHTTP(t *testing.T) {
 func TestR22_EveryRouteIsForSuperusersWithAFreshProof(t *testing.T) {
 	t.Parallel()
 	w := newWeb(t)
-	h := assert.Must(admin.NewHandler(w.Service))(t)
+	h := assert.Must(admin.NewHandler(w.Service, admin.HandlerConfig{Impersonate: impersonated}))(t)
 	table := h.Routes()
 	assert.True(t, len(table) >= 10, "the table was read")
 	for _, r := range table {

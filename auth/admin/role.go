@@ -37,3 +37,24 @@ func (s *Service) setSuperuser(ctx context.Context, userID, actorID string, supe
 		UserID: userID, ActorID: actorID, Superuser: superuser,
 	})
 }
+
+// Impersonate starts a session in which a superuser acts as a user, who is neither
+// a superuser nor banned (rule R22). It joins the transaction of ctx. Errors:
+// ErrBanned, auth.ErrImpersonateSuperuser, auth.ErrUserNotFound.
+func (s *Service) Impersonate(ctx context.Context, p auth.ImpersonateParams) (grant auth.Grant, err error) {
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		record, err := s.store.Record(ctx, p.UserID)
+		if err != nil {
+			return err
+		}
+		if record.Banned(s.now()) {
+			return ErrBanned
+		}
+		grant, err = s.cfg.Accounts.Impersonate(ctx, p)
+		return err
+	})
+	if err != nil {
+		return auth.Grant{}, fmt.Errorf("admin: impersonate: %w", err)
+	}
+	return grant, nil
+}

@@ -33,6 +33,10 @@ type Facts struct {
 	// Bearer asks for a pair of tokens instead of a cookie, as the request of the
 	// first factor did (rule R16).
 	Bearer bool
+	// ActorID is the superuser who acts as the user, and ActorSessionID the
+	// session in which they asked for it; both are empty where users come
+	// themselves (rule R22).
+	ActorID, ActorSessionID string
 	// IP and UserAgent describe the client for the user's list of devices.
 	IP        netip.Addr
 	UserAgent string

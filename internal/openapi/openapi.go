@@ -137,6 +137,9 @@ func description(r route.Route) string {
 		sentences = append(sentences, fmt.Sprintf("Needs a proof that is at most %v old, of the second factor where one is enrolled; "+
 			"403 SESSION_NOT_FRESH asks for a step-up.", r.Fresh))
 	}
+	if r.InPerson {
+		sentences = append(sentences, "Not for a superuser who acts as the user.")
+	}
 	if len(r.Ignored) > 0 {
 		sentences = append(sentences, "Accepted and ignored: "+strings.Join(r.Ignored, ", ")+".")
 	}

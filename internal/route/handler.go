@@ -19,6 +19,10 @@ var (
 	ErrNoRoute = problem.New(problem.NotFound, "NOT_FOUND", "There is nothing at this path.")
 	// ErrMethod means that the path has other methods, which Allow names.
 	ErrMethod = problem.New(problem.MethodNotAllowed, "METHOD_NOT_ALLOWED", "This path does not have that method; the Allow header lists those it has.")
+	// ErrImpersonated means that a superuser who acts as a user asked for what only
+	// the user may do (R22).
+	ErrImpersonated = problem.New(problem.PermissionDenied, "IMPERSONATION_NOT_ALLOWED",
+		"You are acting as another user. This is for the user alone.")
 	// ErrInvalidOrigin means that a page of a site that is not trusted sent the
 	// request (R16).
 	ErrInvalidOrigin = problem.New(problem.PermissionDenied, "INVALID_ORIGIN", "Requests from this origin are not accepted.")
@@ -75,12 +79,18 @@ func (cfg Config) checkOf(a Access) (check func(*http.Request) error, ok bool) {
 // admission is the check of the route's access, and of freshness after it.
 func (cfg Config) admission(r Route) func(*http.Request) error {
 	check, _ := cfg.checkOf(r.Access)
-	if r.Fresh == 0 {
+	if r.Fresh == 0 && !r.InPerson {
 		return check
 	}
 	return func(req *http.Request) error {
 		if err := check(req); err != nil {
 			return err
+		}
+		if p, ok := principal.FromContext(req.Context()); r.InPerson && ok && p.ImpersonatorID != "" {
+			return ErrImpersonated
+		}
+		if r.Fresh == 0 {
+			return nil
 		}
 		return cfg.CheckFresh(req, r.Fresh)
 	}

@@ -89,6 +89,11 @@ type Route struct {
 	// factor where one is enrolled (R12). 403 SESSION_NOT_FRESH without it. Defaults
 	// to no such demand.
 	Fresh time.Duration
+	// InPerson refuses a superuser who acts as the user with 403
+	// IMPERSONATION_NOT_ALLOWED: what touches credentials, sessions, keys, ownership
+	// or the account itself is for its owner (R22). What asks for a fresh proof
+	// refuses them anyway. Defaults to false.
+	InPerson bool
 	// Limit is the class of limits that protects the route. It hangs on the route
 	// that was matched, so no spelling of the path escapes it. Defaults to none, and
 	// to LimitPublic for a public route that may change something.

@@ -16,7 +16,7 @@ import (
 // sessionColumns are what scanned reads, in its order.
 const sessionColumns = "s.id, s.user_id, COALESCE(s.organization_id, ''), s.security_version, s.channels," +
 	" s.proven_at, s.fresh_at, s.fresh_channels, s.browser_only, s.ip, s.user_agent, s.created_at, s.last_seen_at," +
-	" s.idle_ends_at, s.ends_at, s.generation > 0"
+	" s.idle_ends_at, s.ends_at, s.generation > 0, COALESCE(s.actor_id, ''), COALESCE(s.actor_session_id, '')"
 
 // scanned is a session on its way from the columns.
 type scanned struct {
@@ -25,10 +25,11 @@ type scanned struct {
 }
 
 func (s *scanned) targets() []any {
-	return append(make([]any, 0, 24),
+	return append(make([]any, 0, 26),
 		&s.ID, &s.UserID, &s.OrganizationID, &s.SecurityVersion, &s.channels,
 		bundb.ScanTime(&s.ProvenAt), bundb.ScanTime(&s.FreshAt), &s.freshChannels, &s.BrowserOnly, &s.ip, &s.UserAgent,
 		bundb.ScanTime(&s.CreatedAt), bundb.ScanTime(&s.LastSeenAt), bundb.ScanTime(&s.IdleEndsAt), bundb.ScanTime(&s.EndsAt), &s.Bearer,
+		&s.ActorID, &s.ActorSessionID,
 	)
 }
 
@@ -59,6 +60,20 @@ func (s *Store) FindSession(ctx context.Context, selector string) (session.Found
 // FindSessionByID implements session.Store.
 func (s *Store) FindSessionByID(ctx context.Context, id string) (session.Found, error) {
 	return found(ctx, s.findByID, id)
+}
+
+// FindActor implements session.Store.
+func (s *Store) FindActor(ctx context.Context, id string) (session.Found, error) {
+	return found(ctx, s.findActor, id)
+}
+
+// SessionOwner implements session.Store.
+func (s *Store) SessionOwner(ctx context.Context, id string) (userID string, err error) {
+	err = s.owner.QueryRow(ctx, id).Scan(&userID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", session.ErrSessionNotFound
+	}
+	return userID, bundb.Wrap("sessionbun: find an owner", err)
 }
 
 func found(ctx context.Context, statement bundb.Statement, key string) (session.Found, error) {

@@ -52,9 +52,9 @@ const userColumns = 7
 // Store implements session.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB
-	create, find, findByID, list, touch bundb.Statement
-	rotate, replay, families            bundb.Statement
-	byID, elevate, fail                 bundb.Statement
+	create, find, findByID, findActor, owner, list, touch bundb.Statement
+	rotate, replay, families                              bundb.Statement
+	byID, elevate, fail                                   bundb.Statement
 }
 
 var _ session.Store = (*Store)(nil)
@@ -75,9 +75,11 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 	find := "SELECT " + sessionColumns + ", s.kid, s.verifier, " + strings.Join(cfg.User.Columns, ", ") + ", " + role[0] +
 		" FROM tenon_sessions AS s " + cfg.User.SQL + " " + cfg.Member.SQL + " WHERE s.revoked_at IS NULL AND "
 	return &Store{
-		DB:       db,
-		find:     db.Statement(find + "s.selector = ? AND s.generation = 0"),
-		findByID: db.Statement(find + "s.id = ? AND s.generation > 0"),
+		DB:        db,
+		find:      db.Statement(find + "s.selector = ? AND s.generation = 0"),
+		findByID:  db.Statement(find + "s.id = ? AND s.generation > 0"),
+		owner:     db.Statement("SELECT s.user_id FROM tenon_sessions AS s WHERE s.id = ? AND s.revoked_at IS NULL"),
+		findActor: db.Statement(find + "s.id = ? AND s.generation = 0"),
 		list: db.Statement("SELECT " + sessionColumns +
 			" FROM tenon_sessions AS s " + cfg.User.SQL +
 			" WHERE s.user_id = ? AND s.revoked_at IS NULL AND s.idle_ends_at > ? AND s.ends_at > ?" +

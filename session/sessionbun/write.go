@@ -42,6 +42,8 @@ type sessionModel struct {
 	EndsAt          time.Time `bun:"ends_at"`
 	RevokedAt       time.Time `bun:"revoked_at,nullzero"`
 	Generation      int64     `bun:"generation"`
+	ActorID         string    `bun:"actor_id,nullzero"`
+	ActorSessionID  string    `bun:"actor_session_id,nullzero"`
 }
 
 func newSessionModel(r session.Record) *sessionModel {
@@ -52,7 +54,7 @@ func newSessionModel(r session.Record) *sessionModel {
 		FreshAt: r.FreshAt.UTC(), FreshChannels: strings.Join(r.FreshChannels, " "),
 		BrowserOnly: r.BrowserOnly, UserAgent: r.UserAgent,
 		CreatedAt: r.CreatedAt.UTC(), LastSeenAt: r.LastSeenAt.UTC(), IdleEndsAt: r.IdleEndsAt.UTC(), EndsAt: r.EndsAt.UTC(),
-		Generation: r.Generation,
+		Generation: r.Generation, ActorID: r.ActorID, ActorSessionID: r.ActorSessionID,
 	}
 	if r.IP.IsValid() {
 		m.IP = r.IP.String()
@@ -64,8 +66,10 @@ func newSessionModel(r session.Record) *sessionModel {
 // end the caller's transaction on PostgreSQL.
 const createSQL = `
 INSERT INTO tenon_sessions (id, selector, kid, verifier, user_id, security_version, organization_id, channels, proven_at,
-  fresh_at, fresh_channels, browser_only, ip, user_agent, created_at, last_seen_at, idle_ends_at, ends_at, generation)
-VALUES (?, ?, ?, ?, ?, ?, NULLIF(CAST(? AS TEXT), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  fresh_at, fresh_channels, browser_only, ip, user_agent, created_at, last_seen_at, idle_ends_at, ends_at, generation,
+  actor_id, actor_session_id)
+VALUES (?, ?, ?, ?, ?, ?, NULLIF(CAST(? AS TEXT), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+  NULLIF(CAST(? AS TEXT), ''), NULLIF(CAST(? AS TEXT), ''))
 ON CONFLICT DO NOTHING`
 
 // CreateSession implements session.Store.
@@ -81,7 +85,7 @@ func (s *Store) insert(ctx context.Context, r session.Record) error {
 	m := newSessionModel(r)
 	result, err := s.create.Exec(ctx, m.ID, m.Selector, m.KID, m.Verifier, m.UserID, m.SecurityVersion, m.OrganizationID,
 		m.Channels, m.ProvenAt, m.FreshAt, m.FreshChannels, m.BrowserOnly, m.IP, m.UserAgent, m.CreatedAt, m.LastSeenAt, m.IdleEndsAt, m.EndsAt,
-		m.Generation)
+		m.Generation, m.ActorID, m.ActorSessionID)
 	if err != nil {
 		return bundb.Wrap("sessionbun: create", err)
 	}

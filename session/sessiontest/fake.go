@@ -132,6 +132,28 @@ func (f *Fake) FindSessionByID(ctx context.Context, id string) (found session.Fo
 	return found, err
 }
 
+// FindActor implements session.Store.
+func (f *Fake) FindActor(ctx context.Context, id string) (found session.Found, err error) {
+	err = f.mem.Do(ctx, func(s *state) error {
+		found, err = s.find(s.rows[id], false)
+		return err
+	})
+	return found, err
+}
+
+// SessionOwner implements session.Store.
+func (f *Fake) SessionOwner(ctx context.Context, id string) (userID string, err error) {
+	err = f.mem.Do(ctx, func(s *state) error {
+		r, ok := s.rows[id]
+		if !ok || !r.revokedAt.IsZero() {
+			return session.ErrSessionNotFound
+		}
+		userID = r.UserID
+		return nil
+	})
+	return userID, err
+}
+
 // TouchSession implements session.Store.
 func (f *Fake) TouchSession(ctx context.Context, t session.Touch) error {
 	return f.mem.Do(ctx, func(s *state) error {

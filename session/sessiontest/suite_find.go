@@ -34,6 +34,7 @@ func findClauses() []clause {
 		{"R18 find reads the role as it is now", findReadsRole},
 		{"R18 find reads the user as it is now", findReadsUser},
 		{"find by id is find, for bearer sessions", findByID},
+		{"find actor is find by id, for sessions with a cookie; the owner is of any", findActor},
 		{"R16 find passes over a bearer session", func(t *testing.T, w *world) {
 			w.dead(t, w.create(t, w.user(t), func(r *session.Record) { r.Generation = 1 }))
 		}},
@@ -109,4 +110,29 @@ func findByID(t *testing.T, w *world) {
 	assert.NoError(t, w.PutUser(t.Context(), u))
 	_, err = byID(other.ID)
 	assert.ErrorIs(t, err, session.ErrNoSession)
+}
+
+func findActor(t *testing.T, w *world) {
+	u := w.user(t)
+	r, bearer := w.create(t, u, nil), w.create(t, u, func(r *session.Record) { r.Generation = 1 })
+	found, err := w.Store.FindActor(t.Context(), r.ID)
+	assert.NoError(t, err)
+	same(t, found.Session, r.Session)
+	assert.Equal(t, found.User, w.find(t, r).User)
+	for _, id := range []string{"", newID(), r.Selector, bearer.ID} {
+		_, err = w.Store.FindActor(t.Context(), id)
+		assert.ErrorIs(t, err, session.ErrNoSession)
+	}
+	for _, id := range []string{r.ID, bearer.ID} {
+		owner, err := w.Store.SessionOwner(t.Context(), id)
+		assert.NoError(t, err)
+		assert.Equal(t, owner, u)
+	}
+	w.end(t, session.Ending{UserID: u, ID: r.ID})
+	_, err = w.Store.FindActor(t.Context(), r.ID)
+	assert.ErrorIs(t, err, session.ErrNoSession)
+	for _, id := range []string{r.ID, newID(), ""} {
+		_, err = w.Store.SessionOwner(t.Context(), id)
+		assert.ErrorIs(t, err, session.ErrSessionNotFound)
+	}
 }

@@ -1,0 +1,3 @@
+-- The superuser who acts in the session, and their own, with which it ends.
+ALTER TABLE tenon_sessions ADD COLUMN actor_id text COLLATE "C";
+ALTER TABLE tenon_sessions ADD COLUMN actor_session_id text COLLATE "C";

@@ -248,6 +248,7 @@ func TestTouchRecordsTheUseOfARememberedSession(t *testing.T) {
 	used := w.svc.Touch(t.Context(), known)
 	assert.Equal(t, used.Session.LastSeenAt, w.clock.Now().Truncate(time.Microsecond))
 	assert.Equal(t, *known, before)
-	assert.True(t, used.Principal() == used.Principal(), "the principal is made once")
+	first, second := used.Principal(), used.Principal()
+	assert.True(t, first == second, "the principal is made once")
 	assert.Equal(t, w.live(grant).Session.LastSeenAt, used.Session.LastSeenAt)
 }

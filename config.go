@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/auth/passwordless"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/cookie"
@@ -71,6 +72,10 @@ type Config struct {
 	// Superuser is the address whose first proof makes its owner a superuser.
 	// Defaults to nobody.
 	Superuser string
+
+	// Passwordless says which ways in by mail there are. Defaults to links and codes
+	// of six digits, for new people as well, and no reset by code.
+	Passwordless passwordless.Policy
 
 	// Passwords hashes passwords. Defaults to argon2id with 19 MiB in as many
 	// slots as the machine has cores.

@@ -2,12 +2,12 @@ package tenon
 
 import "github.com/tenon-go/tenon/internal/route"
 
-// FirstFactors returns the paths that the table marks as first factors.
+// FirstFactors returns the patterns that the table marks as first factors.
 func (a *App) FirstFactors() map[string]bool {
 	marked := map[string]bool{}
 	for _, r := range a.routes() {
 		if r.FirstFactor {
-			marked[r.Path] = true
+			marked[r.Pattern()] = true
 		}
 	}
 	return marked

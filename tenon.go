@@ -9,6 +9,7 @@ import (
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/authbun"
+	"github.com/tenon-go/tenon/auth/passwordless"
 	"github.com/tenon-go/tenon/auth/recovery"
 	"github.com/tenon-go/tenon/auth/unlock"
 	"github.com/tenon-go/tenon/bundb"
@@ -43,6 +44,8 @@ type App struct {
 	Recovery *recovery.Service
 	// Account lets signed-in users look after their own account.
 	Account *account.Service
+	// Passwordless lets people in by mailed links and codes.
+	Passwordless *passwordless.Service
 	// Sessions finds and ends sessions.
 	Sessions *session.Service
 	// Organizations keeps companies and their members.
@@ -51,21 +54,22 @@ type App struct {
 	// sign them.
 	AccessTokens *jwt.Service
 
-	cfg          Config
-	tokens       *token.Service
-	queue        *mail.Queue
-	users        *authbun.Store
-	authHTTP     *auth.Handler
-	accountHTTP  *account.Handler
-	recoveryHTTP *recovery.Handler
-	sessionHTTP  *session.Handler
-	jwtHTTP      *jwt.Handler
-	pages        *page.Layout
-	origins      *http.CrossOriginProtection
-	unlockHTTP   *unlock.Handler
-	openAPI      http.HandlerFunc
-	limits       map[string]func(http.ResponseWriter, *http.Request) error
-	handler      http.Handler
+	cfg              Config
+	tokens           *token.Service
+	queue            *mail.Queue
+	users            *authbun.Store
+	authHTTP         *auth.Handler
+	accountHTTP      *account.Handler
+	passwordlessHTTP *passwordless.Handler
+	recoveryHTTP     *recovery.Handler
+	sessionHTTP      *session.Handler
+	jwtHTTP          *jwt.Handler
+	pages            *page.Layout
+	origins          *http.CrossOriginProtection
+	unlockHTTP       *unlock.Handler
+	openAPI          http.HandlerFunc
+	limits           map[string]func(http.ResponseWriter, *http.Request) error
+	handler          http.Handler
 }
 
 // New wires the packages on cfg.DB. It does no I/O and starts nothing: call
@@ -78,7 +82,7 @@ func New(cfg Config) (*App, error) {
 	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
 	for _, wire := range []func() error{
 		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
-		a.wireAccount, a.wireUnlock, a.wireRecovery,
+		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless,
 		a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {

@@ -29,6 +29,9 @@ type GuessKey struct {
 // guesses none is welcome. One guess is forgotten in every full Decay since the
 // last; a zero Decay forgets none. A Latch forgets none from the Cap on: the
 // counter stays until it is taken back.
+//
+// With a Window it is simpler: Cap guesses are welcome in a window, which starts
+// with its first guess, and all are forgotten when it ends.
 type Pace struct {
 	Free    int
 	Step    time.Duration
@@ -36,6 +39,7 @@ type Pace struct {
 	Cap     int
 	Decay   time.Duration
 	Latch   bool
+	Window  time.Duration
 }
 
 // LockedAt is how many remembered guesses of strangers lock a factor of an account
@@ -70,9 +74,18 @@ func signUpProofPace() Pace {
 	return Pace{Free: 5, Cap: 5}
 }
 
+// codePace allows ten tries a day at the codes that are mailed to an address,
+// whatever they are for and however many are mailed (rule R10).
+func codePace() Pace { return Pace{Cap: 10, Window: day} }
+
 // Remaining returns how many of count guesses are still remembered after the
 // time since the last one.
+//
+// With a Window, since is the time since the first.
 func (p Pace) Remaining(count int, since time.Duration) int {
+	if p.Window > 0 && since >= p.Window {
+		return 0
+	}
 	if p.Decay <= 0 || since < 0 || p.latched(count) {
 		return count
 	}
@@ -90,6 +103,10 @@ const never = 24 * time.Hour
 // remembered and that time since the last one. Zero means that it is welcome.
 func (p Pace) Left(count int, since time.Duration) time.Duration {
 	switch {
+	case p.Window > 0 && count < p.Cap:
+		return 0
+	case p.Window > 0:
+		return max(0, p.Window-since)
 	case p.latched(count), p.Cap > 0 && count >= p.Cap && p.Decay <= 0:
 		return never
 	case p.Cap > 0 && count >= p.Cap:

@@ -92,7 +92,7 @@ func (h *Handler) Routes() route.Table {
 		{
 			Method: http.MethodPost, Path: "/sign-in/email", Access: route.Public, FirstFactor: true, Limit: route.LimitSignIn,
 			Summary: "Sign in with an address and a password",
-			Request: signInRequest{}, Response: signInResponse{}, Handler: h.SignIn,
+			Request: signInRequest{}, Response: SignInResponse{}, Handler: h.SignIn,
 		},
 		{
 			Method: http.MethodPost, Path: "/send-verification-email", Access: route.Public, Limit: route.LimitMail,

@@ -88,9 +88,9 @@ type Answer struct {
 	Page bool
 }
 
-// signInResponse is the official client's, and with a bearer session the pair of
+// SignInResponse is the official client's, and with a bearer session the pair of
 // its tokens.
-type signInResponse struct {
+type SignInResponse struct {
 	Redirect bool         `json:"redirect"`
 	Token    *string      `json:"token"`
 	URL      *string      `json:"url"`
@@ -108,7 +108,7 @@ func (h *Handler) WantsTokens(r *http.Request) (bool, error) { return h.bearers.
 // body has no credential; or in the body alone, and no cookie is set. Which of the
 // two the session itself says, not the request.
 func (h *Handler) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
-	response := signInResponse{User: NewUserResponse(a.User)}
+	response := SignInResponse{User: NewUserResponse(a.User)}
 	if a.Grant.Bearer() {
 		tokens := bearer.NewTokens(a.Grant.Access, a.Grant.AccessEndsAt, a.Grant.Refresh, a.Grant.RefreshEndsAt)
 		response.Tokens = &tokens

@@ -30,6 +30,25 @@ func (s *Service) Charge(ctx context.Context, factor, identifier string, pace Pa
 	return s.charge(ctx, factor, identifier, pace)
 }
 
+const factorCode = "code"
+
+// ChargeCode is Charge for a code that was mailed to address, whatever it is for:
+// all codes of an address share ten guesses a day, then only links work (rule R10).
+func (s *Service) ChargeCode(ctx context.Context, address Address) (GuessKey, error) {
+	return s.charge(ctx, factorCode, address.Key, codePace())
+}
+
+// Failed leaves the trace of a wrong guess, in a transaction of its own.
+func (s *Service) Failed(ctx context.Context, e SignInFailed) error {
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		return hook.Call(ctx, s.cfg.Hooks.SignInFailed, e)
+	})
+	if err != nil {
+		return fmt.Errorf("auth: record a failed sign-in: %w", err)
+	}
+	return nil
+}
+
 // GiveBack takes a charged guess back, because it was right or could not be
 // checked.
 func (s *Service) GiveBack(ctx context.Context, key GuessKey) error {

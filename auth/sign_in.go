@@ -10,7 +10,6 @@ import (
 
 	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/crypto"
-	"github.com/tenon-go/tenon/internal/hook"
 )
 
 const factorPassword = "password"
@@ -116,11 +115,8 @@ func (s *Service) checkPassword(ctx context.Context, address Address, prepared s
 
 // refuse leaves the trace of a wrong guess and returns the one answer to it.
 func (s *Service) refuse(ctx context.Context, address Address, user User, p SignInParams) error {
-	err := s.store.InTx(ctx, func(ctx context.Context) error {
-		return hook.Call(ctx, s.cfg.Hooks.SignInFailed, SignInFailed{UserID: user.ID, Factor: factorPassword, Client: p.Client})
-	})
-	if err != nil {
-		return fmt.Errorf("auth: record a failed sign-in: %w", err)
+	if err := s.Failed(ctx, SignInFailed{UserID: user.ID, Factor: factorPassword, Client: p.Client}); err != nil {
+		return err
 	}
 	if err := s.remind(ctx, address, p); err != nil {
 		return fmt.Errorf("auth: remind of a sign-up: %w", err)

@@ -82,14 +82,64 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, e
 	if err != nil {
 		return User{}, err
 	}
+	return s.makeUser(ctx, user, signUp, hash, p.Client, func(ctx context.Context) error {
+		_, err := s.cfg.Tokens.Consume(ctx, PurposeVerifyEmail, p.Token)
+		return err
+	})
+}
+
+// ProveSignUp makes the user of a sign-up whose mailbox was just proven in another
+// way than by its link, such as by a code, from what was typed. Only the browser
+// that signed up may do so; in others the link asks for what is missing (rule R5).
+// consume uses the proof up, in the transaction that makes the user and joins that
+// of ctx. Errors: token.ErrInvalid for a sign-up that is gone,
+// ErrSignUpProofRequired, those of consume.
+func (s *Service) ProveSignUp(ctx context.Context, signUpID, browser string, client Client, consume func(ctx context.Context) error) (User, error) {
+	signUp, err := s.store.SignUpByID(ctx, signUpID, s.now())
+	if errors.Is(err, ErrSignUpNotFound) {
+		return User{}, token.ErrInvalid
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("auth: find the sign-up: %w", err)
+	}
+	if !isBrowserOf(signUp, browser) {
+		return User{}, ErrSignUpProofRequired
+	}
+	user, err := s.willBe(ctx, signUp)
+	if err != nil {
+		return User{}, err
+	}
+	hash, err := s.proveSignUp(ctx, signUp, &user, true, VerifyEmailParams{})
+	if err != nil {
+		return User{}, err
+	}
+	return s.makeUser(ctx, user, signUp, hash, client, consume)
+}
+
+// makeUser turns a sign-up whose mailbox is proven into user, who starts with the
+// password that has that hash, if it is not empty.
+func (s *Service) makeUser(
+	ctx context.Context, user User, signUp SignUp, hash []byte, client Client, consume func(ctx context.Context) error,
+) (User, error) {
 	var sealed []byte
+	var err error
 	if hash != nil {
 		if sealed, err = s.cfg.Keys.Seal(ctx, PasswordField(userPassword, user.ID), hash); err != nil {
 			return User{}, fmt.Errorf("auth: seal a password hash: %w", err)
 		}
 	}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		user, err = s.admitUser(ctx, user, signUp, sealed, p)
+		if err := s.store.ClaimSignUp(ctx, signUp.Email, signUp.ID, s.now()); err != nil {
+			return err
+		}
+		if err := consume(ctx); err != nil {
+			return err
+		}
+		if user.ID != signUp.UserID {
+			user, err = s.proveUser(ctx, Change{UserID: user.ID}, sealed, client)
+		} else {
+			user, err = s.createProven(ctx, user, sealed, client)
+		}
 		return err
 	})
 	if errors.Is(err, ErrSignUpNotFound) || errors.Is(err, ErrAddressTaken) {
@@ -114,21 +164,6 @@ func (s *Service) willBe(ctx context.Context, signUp SignUp) (User, error) {
 		return signUp.preview(), nil
 	}
 	return owner, nil
-}
-
-// admitUser turns the sign-up into user inside the transaction.
-func (s *Service) admitUser(ctx context.Context, user User, signUp SignUp, sealed []byte, p VerifyEmailParams) (User, error) {
-	now := s.now()
-	if err := s.store.ClaimSignUp(ctx, signUp.Email, signUp.ID, now); err != nil {
-		return User{}, err
-	}
-	if _, err := s.cfg.Tokens.Consume(ctx, PurposeVerifyEmail, p.Token); err != nil {
-		return User{}, err
-	}
-	if user.ID != signUp.UserID {
-		return s.proveUser(ctx, Change{UserID: user.ID}, sealed, p.Client)
-	}
-	return s.createProven(ctx, user, sealed, p.Client)
 }
 
 // createProven makes the user whose address was just proven, in the transaction

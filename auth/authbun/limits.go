@@ -37,6 +37,18 @@ ON CONFLICT (factor, account) DO UPDATE SET failures = %[1]s + 1, charged_at = e
 WHERE %[1]s < %[2]d AND (%[1]s < %[3]d OR %[4]s >= %[5]s)`, remaining, limit, p.Free, elapsed, capped)
 }
 
+// chargeWindowSQL is chargeSQL for a pace with a window: the time that is kept is
+// that of the first guess.
+func chargeWindowSQL(p auth.Pace) string {
+	over := fmt.Sprintf("excluded.charged_at - g.charged_at >= %d", p.Window.Microseconds())
+	return fmt.Sprintf(`
+INSERT INTO tenon_guesses AS g (factor, account, failures, charged_at) VALUES (?, ?, 1, ?)
+ON CONFLICT (factor, account) DO UPDATE SET
+    failures = CASE WHEN %[1]s THEN 1 ELSE g.failures + 1 END,
+    charged_at = CASE WHEN %[1]s THEN excluded.charged_at ELSE g.charged_at END
+WHERE %[1]s OR g.failures < %[2]d`, over, p.Cap)
+}
+
 // Charge implements auth.GuessStore.
 func (s *Store) Charge(ctx context.Context, key auth.GuessKey, pace auth.Pace, now time.Time) (time.Duration, error) {
 	if s.InTransaction(ctx) {
@@ -61,7 +73,11 @@ func (s *Store) chargeOf(pace auth.Pace) bundb.Statement {
 	if known, ok := s.charges.Load(pace); ok {
 		return known.(bundb.Statement)
 	}
-	statement := s.Statement(chargeSQL(pace))
+	query := chargeSQL(pace)
+	if pace.Window > 0 {
+		query = chargeWindowSQL(pace)
+	}
+	statement := s.Statement(query)
 	s.charges.Store(pace, statement)
 	return statement
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/admin"
 	"github.com/tenon-go/tenon/auth/password"
+	"github.com/tenon-go/tenon/auth/passwordless"
 	"github.com/tenon-go/tenon/internal/faketx"
 )
 
@@ -32,6 +33,7 @@ type state struct {
 	setAt     map[string]time.Time // of passwords
 	claims    map[string]string
 	signUps   map[string]auth.SignUp
+	codes     map[string]passwordless.Code
 	guesses   map[counterKey]counter
 	budgets   map[counterKey]counter
 	devices   map[string]auth.Device
@@ -47,7 +49,7 @@ type counter struct {
 func (s state) clone() state {
 	return state{
 		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), kinds: maps.Clone(s.kinds), setAt: maps.Clone(s.setAt), bans: maps.Clone(s.bans),
-		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps),
+		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps), codes: maps.Clone(s.codes),
 		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets), devices: maps.Clone(s.devices),
 	}
 }
@@ -56,7 +58,7 @@ func (s state) clone() state {
 func NewFake() *Fake {
 	return &Fake{faketx.New(state{
 		users: map[string]auth.User{}, passwords: map[string][]byte{}, kinds: map[string]string{}, setAt: map[string]time.Time{}, bans: map[string]admin.Ban{},
-		claims: map[string]string{}, signUps: map[string]auth.SignUp{},
+		claims: map[string]string{}, signUps: map[string]auth.SignUp{}, codes: map[string]passwordless.Code{},
 		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{}, devices: map[string]auth.Device{},
 	}, state.clone)}
 }

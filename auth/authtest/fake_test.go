@@ -17,3 +17,11 @@ func TestFakeKeepsTheContract(t *testing.T) {
 	authtest.TestAdminStore(t, open)
 	authtest.TestAccountStore(t, open)
 }
+
+func TestFakeKeepsTheContractOfCodes(t *testing.T) {
+	t.Parallel()
+	authtest.TestCodeStore(t, func(*testing.T) authtest.CodesEnv {
+		fake := authtest.NewFake()
+		return authtest.CodesEnv{Store: fake, Break: func() { fake.Fail(problem.ErrUnavailable) }}
+	})
+}

@@ -26,7 +26,11 @@ func (f *Fake) Charge(ctx context.Context, key auth.GuessKey, pace auth.Pace, no
 			wait = max(time.Second, left)
 			return nil
 		}
-		s.guesses[k] = counter{count: remaining + 1, at: now}
+		at := now
+		if pace.Window > 0 && since < pace.Window {
+			at = last.at
+		}
+		s.guesses[k] = counter{count: remaining + 1, at: at}
 		return nil
 	})
 	return wait, err

@@ -14,6 +14,7 @@ func guessClauses() []clause {
 		{"Charge follows the pace: free guesses, doubling waits, a cap", testPace},
 		{"Charge forgets with time", testDecay},
 		{"Charge without decay ends at the cap", testNoDecay},
+		{"Charge with a window forgets all when it ends", testWindow},
 		{"Charge refuses to run inside a transaction", testChargeInTransaction},
 		{"Charge counts each factor and account for itself", testCountersApart},
 		{"concurrent charges admit no more than the pace", testChargeRace},
@@ -76,6 +77,22 @@ func testNoDecay(t *testing.T, w *world) {
 	}
 	wait := w.charge(t, key, few, 10000*time.Hour)
 	assert.True(t, wait > 0, "the cap holds for good")
+}
+
+func testWindow(t *testing.T, w *world) {
+	key, daily := guessKey("a"), auth.Pace{Cap: 3, Window: 24 * time.Hour}
+	for _, at := range []time.Duration{0, time.Hour, 2 * time.Hour} {
+		assert.Equal(t, w.charge(t, key, daily, at), 0)
+	}
+	assert.Equal(t, w.charge(t, key, daily, 2*time.Hour), 22*time.Hour)
+	assert.Equal(t, w.charge(t, key, daily, 24*time.Hour-time.Second), time.Second)
+	assert.NoError(t, w.Store.Refund(t.Context(), key))
+	assert.Equal(t, w.charge(t, key, daily, 23*time.Hour), 0) // what comes back does not start another window
+	assert.Equal(t, w.charge(t, key, daily, 23*time.Hour), time.Hour)
+	for range 3 {
+		assert.Equal(t, w.charge(t, key, daily, 24*time.Hour), 0)
+	}
+	assert.Equal(t, w.charge(t, key, daily, 24*time.Hour), 24*time.Hour)
 }
 
 func testChargeInTransaction(t *testing.T, w *world) {

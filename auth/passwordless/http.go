@@ -1,0 +1,174 @@
+package passwordless
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/cookie"
+	"github.com/tenon-go/tenon/internal/link"
+	"github.com/tenon-go/tenon/internal/page"
+	"github.com/tenon-go/tenon/internal/redirect"
+	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/token"
+)
+
+// HandlerConfig configures a Handler. Fields without "Defaults to" are required.
+type HandlerConfig struct {
+	// BaseURL is where the site is reached; cookies follow it (rule R27).
+	BaseURL string
+	// ProductName stands on the pages. Defaults to nothing.
+	ProductName string
+	// RedirectTargets are further origins, and schemes of apps written like
+	// myapp://, that a callbackURL may lead to. Defaults to the own site.
+	RedirectTargets []string
+	// Auth answers sign-ins.
+	Auth *auth.Handler
+}
+
+// Handler serves the package over HTTP. Each endpoint is a method, for hosts that
+// route by themselves; Routes lists them. It is safe for concurrent use.
+type Handler struct {
+	svc       *Service
+	auth      *auth.Handler
+	cookies   cookie.Policy
+	links     link.Parking
+	pages     *page.Layout
+	nonces    page.Nonces
+	redirects redirect.Targets
+}
+
+// Names of cookies: of the secret of a link while its page is open (rule R24), and
+// of the flow that asked for links and codes (rule R10).
+const (
+	cookieLink = "magic"
+	cookieFlow = "flow"
+)
+
+// NewHandler returns a Handler on svc. It does no I/O.
+func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
+	if svc == nil || cfg.Auth == nil {
+		return nil, errors.New("passwordless: handler: Service and Auth are required")
+	}
+	cookies, err := cookie.New(cfg.BaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("passwordless: handler: %w", err)
+	}
+	redirects, err := redirect.New(append([]string{cookies.Origin()}, cfg.RedirectTargets...)...)
+	if err != nil {
+		return nil, fmt.Errorf("passwordless: handler: %w", err)
+	}
+	pages, err := page.New(page.Config{ProductName: cfg.ProductName})
+	if err != nil {
+		return nil, fmt.Errorf("passwordless: handler: %w", err)
+	}
+	return &Handler{
+		svc: svc, auth: cfg.Auth, cookies: cookies, links: link.Parking{Cookies: cookies, Name: cookieLink},
+		pages: pages, nonces: page.NewNonces(cookies), redirects: redirects,
+	}, nil
+}
+
+// Routes is the table of the routes that the policy offers, relative to its mount.
+func (h *Handler) Routes() route.Table {
+	var table route.Table
+	if !h.svc.cfg.Policy.NoLinks {
+		table = append(table, h.linkRoutes()...)
+	}
+	if !h.svc.cfg.Policy.NoCodes {
+		table = append(table, h.codeRoutes()...)
+	}
+	if h.svc.cfg.Policy.ResetByCode {
+		table = append(table, h.resetRoutes()...)
+	}
+	return table
+}
+
+func (h *Handler) linkRoutes() route.Table {
+	return route.Table{
+		{
+			Method: http.MethodPost, Path: "/sign-in/magic-link", Access: route.Public, Limit: route.LimitMail,
+			Summary: "Mail a link that signs in; the answer never says whether one was sent",
+			Request: sendLinkRequest{}, Response: sendLinkResponse{}, Ignored: []string{"metadata"}, Handler: h.SendLink,
+		},
+		{
+			Method: http.MethodGet, Path: "/magic-link/verify", Access: route.Public,
+			Summary: "Show the page of a mailed link; it consumes nothing",
+			Request: linkQuery{}, Handler: h.LinkPage,
+		},
+		{
+			Method: http.MethodPost, Path: "/magic-link/verify", Access: route.Public, FirstFactor: true,
+			Guard: route.JSON | route.Form, Limit: route.LimitVerify,
+			Summary: "Sign in with the secret of a mailed link",
+			Request: useLinkRequest{}, Query: linkQuery{}, Response: auth.SignInResponse{}, Handler: h.UseLink,
+		},
+	}
+}
+
+func (h *Handler) codeRoutes() route.Table {
+	return route.Table{
+		{
+			Method: http.MethodPost, Path: "/email-otp/send-verification-otp", Access: route.Public, Limit: route.LimitMail,
+			Summary: "Mail a code of six digits; the answer never says whether one was sent",
+			Request: sendCodeRequest{}, Response: sendCodeResponse{}, Handler: h.SendCode,
+		},
+		{
+			Method: http.MethodPost, Path: "/email-otp/check-verification-otp", Access: route.Public, Limit: route.LimitCode,
+			Summary: "Check a mailed code without using it up; it counts as a guess",
+			Request: checkCodeRequest{}, Response: successResponse{}, Handler: h.CheckCode,
+		},
+		{
+			Method: http.MethodPost, Path: "/email-otp/verify-email", Access: route.Public, Limit: route.LimitCode,
+			Summary: "Prove an address with a mailed code",
+			Request: codeRequest{}, Response: verifyResponse{}, Handler: h.VerifyEmail,
+		},
+		{
+			Method: http.MethodPost, Path: "/sign-in/email-otp", Access: route.Public, FirstFactor: true, Limit: route.LimitCode,
+			Summary: "Sign in with a mailed code",
+			Request: signInRequest{}, Response: auth.SignInResponse{}, Handler: h.SignIn,
+		},
+	}
+}
+
+func (h *Handler) resetRoutes() route.Table {
+	ask := route.Route{
+		Method: http.MethodPost, Path: "/email-otp/request-password-reset", Access: route.Public, Limit: route.LimitMail,
+		Summary: "Mail a code that sets a new password; the answer never says whether one was sent",
+		Request: askResetRequest{}, Response: sendCodeResponse{}, Handler: h.AskReset,
+	}
+	older := ask
+	older.Path, older.Summary = "/forget-password/email-otp", "The same as email-otp/request-password-reset, by its older name"
+	return route.Table{ask, older, {
+		Method: http.MethodPost, Path: "/email-otp/reset-password", Access: route.Public, Limit: route.LimitCode,
+		Summary: "Set a new password with a mailed code; it signs nobody in",
+		Request: resetRequest{}, Response: successResponse{}, Handler: h.ResetPassword,
+	}}
+}
+
+// Flow returns the flow that an earlier request left in the browser, or "".
+func (h *Handler) Flow(r *http.Request) string { return h.cookies.Get(r, cookieFlow) }
+
+// KeepFlow leaves the flow that SendLink or SendCode returned in the browser, for
+// hosts that call them from pages of their own: codes work there only.
+func (h *Handler) KeepFlow(w http.ResponseWriter, flow token.Secret) {
+	h.cookies.Set(w, cookieFlow, flow.Reveal(), flowLife)
+}
+
+// judge refuses targets that are not allowed.
+func (h *Handler) judge(targets ...string) error {
+	for _, target := range targets {
+		if target != "" && !h.redirects.Allows(target) {
+			return auth.ErrInvalidCallbackURL
+		}
+	}
+	return nil
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}

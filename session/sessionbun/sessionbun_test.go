@@ -29,6 +29,18 @@ func TestStore(t *testing.T) {
 	}
 }
 
+func TestR14_StoreFollowsTheModel(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(testing.TB, ...bundb.Schema) *bundb.DB{
+		"sqlite": bundbtest.SQLite, "postgres": bundbtest.Postgres,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sessiontest.TestRefresh(t, func(t *testing.T) sessiontest.Env { return env(t, open(t, schemas()...)) })
+		})
+	}
+}
+
 func TestNewWantsItsJoins(t *testing.T) {
 	t.Parallel()
 	db := bundbtest.SQLite(t)

@@ -8,14 +8,21 @@ import (
 
 func TestFake(t *testing.T) {
 	t.Parallel()
-	sessiontest.TestStore(t, func(t *testing.T) sessiontest.Env {
-		t.Helper()
-		fake := sessiontest.NewFake(nil)
-		return sessiontest.Env{
-			Store:   fake,
-			PutUser: fake.PutUser,
-			PutRole: fake.PutRole,
-			Break:   func() { fake.SetDown(true) },
-		}
-	})
+	sessiontest.TestStore(t, env)
+}
+
+func TestR14_FakeFollowsTheModel(t *testing.T) {
+	t.Parallel()
+	sessiontest.TestRefresh(t, env)
+}
+
+func env(t *testing.T) sessiontest.Env {
+	t.Helper()
+	fake := sessiontest.NewFake(nil)
+	return sessiontest.Env{
+		Store:   fake,
+		PutUser: fake.PutUser,
+		PutRole: fake.PutRole,
+		Break:   func() { fake.SetDown(true) },
+	}
 }

@@ -259,6 +259,34 @@ func TestADestroyedKeyMakesItsTokensWorthless(t *testing.T) {
 	w.next(child)
 }
 
+func TestR15_AnAccessTokenOpensItsOwnSessionOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.user("u2", nil)
+	grant := w.start(w.bearerFacts())
+	good := session.AccessClaims{Subject: "u1", SessionID: grant.Session.ID, Epoch: 1, ExpiresAt: w.clock.Now().Add(time.Minute)}
+	for name, change := range map[string]func(*session.AccessClaims){
+		"another's subject":   func(c *session.AccessClaims) { c.Subject = "u2" },
+		"no subject":          func(c *session.AccessClaims) { c.Subject = "" },
+		"an older epoch":      func(c *session.AccessClaims) { c.Epoch = 0 },
+		"a younger epoch":     func(c *session.AccessClaims) { c.Epoch = 2 },
+		"another session":     func(c *session.AccessClaims) { c.SessionID = w.start(w.facts("u1")).Session.ID },
+		"no session":          func(c *session.AccessClaims) { c.SessionID = "" },
+		"an expired one":      func(c *session.AccessClaims) { c.ExpiresAt = w.clock.Now() },
+		"the session of none": func(c *session.AccessClaims) { c.SessionID = "019546a3-0f20-7abc-8def-0123456789ab" },
+	} {
+		claims := good
+		change(&claims)
+		raw := assert.Must(w.access.Mint(t.Context(), claims))(t)
+		if _, err := w.svc.LookupAccess(t.Context(), raw.Reveal()); !errors.Is(err, session.ErrNoSession) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	raw := assert.Must(w.access.Mint(t.Context(), good))(t)
+	found := assert.Must(w.svc.LookupAccess(t.Context(), raw.Reveal()))(t)
+	assert.Equal(t, found.Principal().SessionID, grant.Session.ID)
+}
+
 func TestR16_AnAuthorizationHeaderNamesOneSession(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

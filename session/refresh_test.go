@@ -264,7 +264,7 @@ func TestR15_AnAccessTokenOpensItsOwnSessionOnly(t *testing.T) {
 	w := newWorld(t, nil)
 	w.user("u2", nil)
 	grant := w.start(w.bearerFacts())
-	good := session.AccessClaims{Subject: "u1", SessionID: grant.Session.ID, Epoch: 1, ExpiresAt: w.clock.Now().Add(time.Minute)}
+	good := assert.Must(w.access.Verify(t.Context(), grant.Pair.Access.Reveal()))(t)
 	for name, change := range map[string]func(*session.AccessClaims){
 		"another's subject":   func(c *session.AccessClaims) { c.Subject = "u2" },
 		"no subject":          func(c *session.AccessClaims) { c.Subject = "" },

@@ -52,6 +52,9 @@ func DefaultRateLimits() map[string]ratelimit.Rule {
 var ErrTooManyRequests = problem.New(problem.RateLimited, "TOO_MANY_REQUESTS",
 	"There were too many requests from your network. Wait a moment and try again.")
 
+// errNoRateLimit means that a host named a class that does not exist.
+var errNoRateLimit = problem.New(problem.Internal, "NO_SUCH_RATE_LIMIT", "The server is not set up correctly.")
+
 // network is what is limited: the zero value stands for all clients whose address
 // is not known.
 type network struct {
@@ -113,6 +116,27 @@ func (a *App) wireRateLimits() error {
 		return fmt.Errorf("config: RateLimits: %w", err)
 	}
 	return nil
+}
+
+// RateLimit limits a host's own route as one of a class of Tenon's, with which it
+// shares what a client may ask: a page of the host's that signs people in belongs to
+// RateLimitSignIn. It answers 429 otherwise, and admits nothing for a class that does
+// not exist. The request must have passed Middleware.
+func (a *App) RateLimit(class string, next http.Handler) http.Handler {
+	limit, ok := a.limits[class]
+	if !ok {
+		limit = func(http.ResponseWriter, *http.Request) error { return errNoRateLimit }
+	}
+	if limit == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := limit(w, r); err != nil {
+			problem.Write(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func scale(rule ratelimit.Rule, factor int) ratelimit.Rule {

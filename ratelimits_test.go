@@ -140,6 +140,26 @@ func TestDefaultsLimitWhatStrangersMaySend(t *testing.T) {
 	}
 }
 
+// A host's own page shares the limit of its class with the library's route.
+func TestHostsLimitTheirOwnPages(t *testing.T) {
+	t.Parallel()
+	w := limitedWorld(t)
+	page := func(class string) int {
+		h := w.Middleware(w.RateLimit(class, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })))
+		r := httptest.NewRequestWithContext(bundbtest.Flow(t.Context()), http.MethodPost, base+"/sign-in", http.NoBody)
+		r.RemoteAddr = "192.0.2.7:1"
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, r)
+		return answer.Code
+	}
+	assert.Equal(t, w.admitted(t, 2, always("192.0.2.7:1")), 2)
+	assert.Equal(t, page(tenon.RateLimitSignIn), http.StatusNoContent)
+	assert.Equal(t, page(tenon.RateLimitSignIn), http.StatusTooManyRequests)
+	assert.Equal(t, w.admitted(t, 2, always("192.0.2.7:1")), 0)
+	assert.Equal(t, page(tenon.RateLimitMail), http.StatusNoContent) // off
+	assert.Equal(t, page("sing-in"), http.StatusInternalServerError)
+}
+
 func TestClassesOfLimitsAreNamed(t *testing.T) {
 	t.Parallel()
 	db := bundbtest.SQLite(t, tenon.Schemas()...)

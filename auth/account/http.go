@@ -70,27 +70,27 @@ const maxProfileBody = 256 << 10
 func (h *Handler) Routes() route.Table {
 	return append(h.linkRoutes(), route.Table{
 		{
-			Method: http.MethodPost, Path: "/change-password", Access: route.User,
+			Method: http.MethodPost, Path: "/change-password", Access: route.User, Limit: route.LimitAccount,
 			Summary: "Change the password; every other session ends",
 			Request: changePasswordRequest{}, Response: changePasswordResponse{}, Handler: h.ChangePassword,
 		},
 		{
-			Method: http.MethodPost, Path: "/set-password", Access: route.User, Fresh: h.svc.cfg.FreshFor,
+			Method: http.MethodPost, Path: "/set-password", Access: route.User, Fresh: h.svc.cfg.FreshFor, Limit: route.LimitAccount,
 			Summary: "Give an account without a password its first one",
 			Request: setPasswordRequest{}, Response: statusResponse{}, Handler: h.SetPassword,
 		},
 		{
-			Method: http.MethodPost, Path: "/verify-password", Access: route.User,
+			Method: http.MethodPost, Path: "/verify-password", Access: route.User, Limit: route.LimitAccount,
 			Summary: "Check the password of who is signed in",
 			Request: verifyPasswordRequest{}, Response: statusResponse{}, Handler: h.VerifyPassword,
 		},
 		{
-			Method: http.MethodPost, Path: "/step-up", Access: route.User,
+			Method: http.MethodPost, Path: "/step-up", Access: route.User, Limit: route.LimitAccount,
 			Summary: "Prove again who is signed in, for what needs a fresh proof",
 			Request: stepUpRequest{}, Response: stepUpResponse{}, Handler: h.StepUp,
 		},
 		{
-			Method: http.MethodPost, Path: "/change-email", Access: route.User, Fresh: h.svc.cfg.FreshFor,
+			Method: http.MethodPost, Path: "/change-email", Access: route.User, Fresh: h.svc.cfg.FreshFor, Limit: route.LimitAccount,
 			Summary: "Mail the first of the two links that move the account to another address",
 			Request: changeEmailRequest{}, Response: changeEmailResponse{}, Handler: h.ChangeEmail,
 		},
@@ -110,7 +110,7 @@ func (h *Handler) Routes() route.Table {
 			Request: userQuery{}, Response: auth.UserResponse{}, Handler: h.GetUser,
 		},
 		{
-			Method: http.MethodPost, Path: "/delete-user", Access: route.User, Fresh: h.svc.cfg.FreshFor,
+			Method: http.MethodPost, Path: "/delete-user", Access: route.User, Fresh: h.svc.cfg.FreshFor, Limit: route.LimitAccount,
 			Summary: "Delete the account by its password, or mail the link that does",
 			Request: deleteUserRequest{}, Response: deleteUserResponse{}, Handler: h.DeleteUser,
 		},
@@ -142,7 +142,7 @@ func (h *Handler) linkRoutes() route.Table {
 			Method: http.MethodGet, Path: l.path, Access: route.Public,
 			Summary: l.show, Request: linkQuery{}, Handler: l.page,
 		}, route.Route{
-			Method: http.MethodPost, Path: l.path, Access: route.Public, Guard: route.JSON | route.Form,
+			Method: http.MethodPost, Path: l.path, Access: route.Public, Guard: route.JSON | route.Form, Limit: route.LimitVerify,
 			Summary: l.act, Request: linkRequest{}, Query: linkQuery{}, Response: l.response, Handler: l.post,
 		})
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/password/passwordtest"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
@@ -39,6 +41,8 @@ type world struct {
 	db      *bundb.DB
 	mailbox *mailtest.Mailbox
 	logs    *logs
+	moving  account.Caller // for tests of races
+	attempt auth.Attempt
 }
 
 // logs is a writer whose text can be read.

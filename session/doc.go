@@ -29,9 +29,31 @@
 //
 // When it is not used for Config.Idle, when Config.Absolute has passed since the
 // sign-in, when it is revoked, and when the user is banned, deleted or gets a
-// new security version (rule R1). The cookie lasts until the absolute end, so
+// new security version (rule R1). Config.Level2 and Level3 shorten the life of
+// sessions of higher assurance; [NIST] has the numbers of SP 800-63B-4. A user has
+// at most Config.MaxPerUser sessions. The cookie lasts until the absolute end, so
 // that it is set once and never renewed; whether the session behind it lives is
 // for the server to say.
+//
+// # Fresh proofs
+//
+// A session knows when its user last proved anything, and what. [RequireFresh]
+// and [CheckFresh] let pass who did so within a window, by a second factor where
+// Config.SecondFactors says that one is enrolled (rule R12):
+//
+//	mux.Handle("POST /keys", session.RequireFresh(10*time.Minute)(createKey))
+//
+// [Service.Elevate] records a step-up. The session keeps its id and gets a new
+// token; the one before is dead at once, so that whoever had planted or copied it
+// gains nothing. Five failures in a row end the session.
+//
+// # Several users in one browser
+//
+// With HandlerConfig.MultiSession a sign-in by [Handler.AddSession] leaves the
+// sessions of other users in the browser, each in a cookie named after its id, and
+// the routes multi-session/* list them and change the active one among them. They
+// know this browser's cookies only (rule R16). A sign-out ends the active session,
+// and nobody else's takes its place before somebody asks for it.
 //
 // # Errors
 //

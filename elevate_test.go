@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth"
@@ -102,4 +103,44 @@ func TestMultiSessionIsWiredWhereTheHostWantsIt(t *testing.T) {
 		paths := w.operations(t)
 		assert.True(t, slices.Contains(paths, operation{"POST", "/multi-session/set-active"}), "the document lists the route")
 	}, func(c *tenon.Config) { c.MultiSession, c.MaxSessionsPerBrowser = true, 2 })
+}
+
+// The whole way of a step-up: an old proof is refused, the password makes it
+// fresh, and the token from before opens nothing.
+func TestASVS7_2_4_AStepUpReplacesTheToken(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		change := func() answer { return b.post("/change-email", map[string]any{"newEmail": "grace@example.com"}) }
+		bundbtest.ClockOf(w.db).Advance(11 * time.Minute)
+		stale := change()
+		assert.Equal(t, stale.StatusCode, http.StatusForbidden)
+		assert.Equal(t, stale.code(t), "SESSION_NOT_FRESH")
+		before := b.cookie("session")
+		stepped := b.post("/step-up", map[string]any{"password": password})
+		assert.Equal(t, stepped.StatusCode, http.StatusOK)
+		after := b.cookie("session")
+		assert.NotEqual(t, after, before)
+		assert.NotContains(t, stepped.body, after[8:])
+		_, err := w.Sessions.Lookup(t.Context(), before)
+		assert.ErrorIs(t, err, session.ErrNoSession)
+		assert.Equal(t, change().StatusCode, http.StatusOK)
+		bundbtest.ClockOf(w.db).Advance(11 * time.Minute)
+		assert.Equal(t, change().code(t), "SESSION_NOT_FRESH")
+	})
+}
+
+func TestR12_FiveWrongPasswordsEndTheSession(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b, other := w.signedIn(t, email), w.browser(t)
+		assert.Equal(t, other.signIn(email).StatusCode, http.StatusOK)
+		for range 5 {
+			assert.True(t, b.get("/get-session").body != "null\n", "the session lives")
+			got := b.post("/step-up", map[string]any{"password": "not this one"})
+			assert.True(t, got.StatusCode >= 400, "a wrong password proves nothing")
+		}
+		assert.Equal(t, b.get("/get-session").body, "null\n")
+		assert.True(t, other.get("/get-session").body != "null\n", "the user's other session lives")
+	})
 }

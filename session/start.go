@@ -204,7 +204,8 @@ type TrustedStart struct {
 // who they are just now and that nothing forbids them to sign in. It opens a
 // transaction, or joins the one in ctx, and holds the user through
 // Config.Users. A host that uses package auth never calls it, and package tenon
-// doesn't (rule R2).
+// doesn't (rule R2). Starts of one user at the same moment may exceed
+// Config.MaxPerUser until the next one, unless Users.Hold holds exclusively.
 func (s *Service) StartTrusted(ctx context.Context, start TrustedStart) (Grant, error) {
 	if start.UserID == "" {
 		return Grant{}, ErrNoPass

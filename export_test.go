@@ -1,6 +1,11 @@
 package tenon
 
-import "github.com/tenon-go/tenon/internal/route"
+import (
+	"context"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/route"
+)
 
 // FirstFactors returns the patterns that the table marks as first factors.
 func (a *App) FirstFactors() map[string]bool {
@@ -22,4 +27,12 @@ func (a *App) LimitClasses() map[string]string {
 		}
 	}
 	return classes
+}
+
+// PollSessionCache does what Run does every half second.
+func (a *App) PollSessionCache(ctx context.Context) error { return a.sessionCache.Poll(ctx) }
+
+// UserUpdated calls the hook that package auth calls.
+func (a *App) UserUpdated(ctx context.Context, e auth.UserUpdated) error {
+	return a.forgetChanged().UserUpdated(ctx, e)
 }

@@ -26,6 +26,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.queue.Run(ctx) })
 	group.Go(func() error { return a.Keys.Run(ctx) })
 	group.Go(func() error { return a.maintainLoop(ctx) })
+	group.Go(func() error { return a.runSessionCache(ctx) })
 	return group.Wait()
 }
 

@@ -28,7 +28,12 @@ func (a *App) wireSession() error {
 	if a.Sessions, err = session.New(store, cfg); err != nil {
 		return err
 	}
+	finder, err := a.finder()
+	if err != nil {
+		return err
+	}
 	a.sessionHTTP, err = session.NewHandler(a.Sessions, session.HandlerConfig{
+		Finder:  finder,
 		BaseURL: a.cfg.BaseURL, TrustedOrigins: a.cfg.TrustedOrigins, BearerOrigins: a.cfg.BearerOrigins, Logger: a.cfg.Logger,
 		MultiSession: a.cfg.MultiSession, MaxPerBrowser: a.cfg.MaxSessionsPerBrowser,
 	})

@@ -11,7 +11,7 @@ import (
 func (a *App) wireTenancy() (err error) {
 	a.Organizations, err = tenancy.New(tenancybun.New(a.DB), tenancy.Config{
 		Users:       a.users,
-		Hooks:       a.cfg.TenancyHooks,
+		Hooks:       tenancy.JoinHooks(a.forgetRoles(), a.cfg.TenancyHooks),
 		OwnerPolicy: a.cfg.OwnerPolicy,
 		Now:         a.DB.Now,
 	})

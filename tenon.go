@@ -19,6 +19,7 @@ import (
 	"github.com/tenon-go/tenon/mail"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/session/sessionbun"
+	"github.com/tenon-go/tenon/session/sessioncache"
 	"github.com/tenon-go/tenon/tenancy"
 	"github.com/tenon-go/tenon/tenancy/tenancybun"
 	"github.com/tenon-go/tenon/token"
@@ -62,6 +63,7 @@ type App struct {
 	accountHTTP      *account.Handler
 	passwordlessHTTP *passwordless.Handler
 	recoveryHTTP     *recovery.Handler
+	sessionCache     *sessioncache.Cache // nil without Config.SessionCache
 	sessionHTTP      *session.Handler
 	jwtHTTP          *jwt.Handler
 	pages            *page.Layout

@@ -56,6 +56,9 @@ func (s *Service) Elevate(ctx context.Context, caller *principal.Principal, proo
 		if grant, err = s.elevate(ctx, held, caller.FreshAt, proven); err != nil {
 			return err
 		}
+		if err := s.LogRevocation(ctx, Revocation{UserID: held.UserID, SessionID: held.ID}); err != nil {
+			return err
+		}
 		return hook.Call(ctx, s.cfg.Hooks.SessionElevated, SessionElevated{Session: grant.Session, Channel: proven.Channel})
 	})
 	if err != nil {

@@ -91,18 +91,20 @@ const (
 	pruneBatch = 1000
 )
 
-// Maintain deletes the sessions that ended more than a day ago, a thousand a
-// statement, until none is left or ctx ends. Call it every hour or so; several
-// processes may call it at once.
+// Maintain deletes the sessions that ended and the revocations that were logged
+// more than a day ago, a thousand a statement, until none is left or ctx ends.
+// Call it every hour or so; several processes may call it at once.
 func (s *Service) Maintain(ctx context.Context) error {
 	before := s.now().Add(-keepEnded)
-	for {
-		n, err := s.store.PruneSessions(ctx, before, pruneBatch)
-		if err != nil {
-			return fmt.Errorf("session: maintain: %w", err)
-		}
-		if n < pruneBatch {
-			return nil
+	for _, prune := range []func(context.Context, time.Time, int) (int, error){
+		s.store.PruneSessions, s.store.PruneRevocations,
+	} {
+		for n := pruneBatch; n == pruneBatch; {
+			var err error
+			if n, err = prune(ctx, before, pruneBatch); err != nil {
+				return fmt.Errorf("session: maintain: %w", err)
+			}
 		}
 	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -115,12 +116,17 @@ func (s *Service) SignOut(ctx context.Context, raw string) error {
 	})
 }
 
-// end ends sessions in the transaction of ctx and tells the hooks.
+// end ends sessions in the transaction of ctx, logs it and tells the hooks.
 func (s *Service) end(ctx context.Context, e Ending) (int, error) {
 	e.At = s.now()
 	ids, err := s.store.EndSessions(ctx, e)
 	if err != nil {
 		return 0, fmt.Errorf("session: revoke: %w", err)
+	}
+	if len(ids) > 0 || e.KeepVersion != 0 {
+		if err := s.LogRevocation(ctx, Revocation{UserID: e.UserID, SessionID: e.ID}); err != nil {
+			return 0, err
+		}
 	}
 	for _, id := range ids {
 		if err := hook.Call(ctx, s.cfg.Hooks.SessionRevoked, SessionRevoked{UserID: e.UserID, SessionID: id}); err != nil {
@@ -129,3 +135,34 @@ func (s *Service) end(ctx context.Context, e Ending) (int, error) {
 	}
 	return len(ids), nil
 }
+
+// LogRevocation logs that what lookups read of a session changed, in the
+// transaction in ctx: caches in this process forget it after the commit, and others
+// soon. The service does so itself for what goes through it; hooks of other
+// packages call it where a user, or somebody's role, changes.
+func (s *Service) LogRevocation(ctx context.Context, r Revocation) error {
+	if err := s.store.AppendRevocation(ctx, r, s.now()); err != nil {
+		return fmt.Errorf("session: log a revocation: %w", err)
+	}
+	return nil
+}
+
+// WatchRevocations has fn called after the commit of every revocation in this
+// process. It may be called by many at once, and must be quick.
+func (s *Service) WatchRevocations(fn func(Revocation)) { s.store.WatchRevocations(fn) }
+
+// RecentRevocations returns what was revoked at since or later, by any process:
+// limit at most, the latest first.
+func (s *Service) RecentRevocations(ctx context.Context, since time.Time, limit int) ([]LoggedRevocation, error) {
+	rows, err := s.store.RecentRevocations(ctx, since, limit)
+	if err != nil {
+		return nil, fmt.Errorf("session: recent revocations: %w", err)
+	}
+	return rows, nil
+}
+
+// InTransaction reports whether ctx carries a transaction of the store.
+func (s *Service) InTransaction(ctx context.Context) bool { return s.store.InTransaction(ctx) }
+
+// Now is the service's clock, Config.Now (rule R32).
+func (s *Service) Now() time.Time { return s.cfg.Now() }

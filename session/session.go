@@ -60,7 +60,7 @@ type Session struct {
 }
 
 // Live reports whether the session has neither idled nor reached its end at now.
-func (s Session) Live(now time.Time) bool {
+func (s *Session) Live(now time.Time) bool {
 	return now.Before(s.IdleEndsAt) && now.Before(s.EndsAt)
 }
 

@@ -165,7 +165,7 @@ func (s *Service) SetOrganization(ctx context.Context, userID, sessionID, organi
 		if err := s.store.SetOrganization(ctx, userID, sessionID, organizationID); err != nil {
 			return fmt.Errorf("session: set organization: %w", err)
 		}
-		return nil
+		return s.LogRevocation(ctx, Revocation{UserID: userID, SessionID: sessionID})
 	})
 }
 

@@ -213,11 +213,16 @@ type Store interface {
 	LookupStore
 	Families
 	Elevations
+	Endings
+	RevocationLog
 
 	// CreateSession inserts every field of r. It returns ErrDuplicate if the id
 	// or the selector exists, and leaves the old row as it was.
 	CreateSession(ctx context.Context, r Record) error
+}
 
+// Endings is the part of a [Store] by which sessions end and go.
+type Endings interface {
 	// EndSessions revokes the unrevoked sessions that e names and returns their
 	// ids. Of any number of concurrent calls for one session, one returns its
 	// id. A revoked session never lives again.
@@ -255,4 +260,45 @@ type Families interface {
 	// FindFamily returns the family of the unrevoked session with that id, whatever
 	// its times and its user, or ErrNoSession.
 	FindFamily(ctx context.Context, id string) (Family, error)
+}
+
+// Revocation says that what lookups read of a session is not true any more: the
+// session or its user ended or changed. Whoever remembers it forgets it.
+type Revocation struct {
+	// UserID is whose sessions; everybody's if it is empty.
+	UserID string
+	// SessionID is which one; all of the user's if it is empty.
+	SessionID string
+}
+
+// LoggedRevocation is a Revocation as the log has it.
+type LoggedRevocation struct {
+	Revocation
+	// ID is its place in the log. Revocations become visible in the order of their
+	// commits, which need not be that of their ids.
+	ID int64
+	// At is when it was appended, a moment before the commit.
+	At time.Time
+}
+
+// RevocationLog is the part of a [Store] that tells other processes, and others in
+// this one, what was revoked.
+type RevocationLog interface {
+	// AppendRevocation logs r, at the given time, in the transaction in ctx. Once
+	// that has committed, the funcs of WatchRevocations are called with r; after a
+	// rollback nothing is logged and nobody is called.
+	AppendRevocation(ctx context.Context, r Revocation, at time.Time) error
+
+	// WatchRevocations has fn called after the commit of every revocation that is
+	// appended through this store. It may be called by many at once, and must be
+	// quick.
+	WatchRevocations(fn func(Revocation))
+
+	// RecentRevocations returns what was logged at since or later, whoever logged
+	// it: limit at most, those with the highest ids first.
+	RecentRevocations(ctx context.Context, since time.Time, limit int) ([]LoggedRevocation, error)
+
+	// PruneRevocations deletes at most limit revocations that were logged before the
+	// given time, and returns how many.
+	PruneRevocations(ctx context.Context, before time.Time, limit int) (int, error)
 }

@@ -134,7 +134,7 @@ func (p Policy) names(key, name string) bool {
 func isPlain(value string) bool {
 	for i := range len(value) {
 		c := value[i]
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && c != '_' && c != '-' {
+		if letter := c | 0x20; letter-'a' > 25 && c-'0' > 9 && c != '_' && c != '-' {
 			return false
 		}
 	}

@@ -55,6 +55,7 @@ type Store struct {
 	create, find, findByID, findActor, owner, list, touch bundb.Statement
 	rotate, replay, families                              bundb.Statement
 	byID, elevate, fail                                   bundb.Statement
+	*revocations
 }
 
 var _ session.Store = (*Store)(nil)
@@ -75,7 +76,9 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 	find := "SELECT " + sessionColumns + ", s.kid, s.verifier, " + strings.Join(cfg.User.Columns, ", ") + ", " + role[0] +
 		" FROM tenon_sessions AS s " + cfg.User.SQL + " " + cfg.Member.SQL + " WHERE s.revoked_at IS NULL AND "
 	return &Store{
-		DB:        db,
+		DB:          db,
+		revocations: newRevocations(db),
+
 		find:      db.Statement(find + "s.selector = ? AND s.generation = 0"),
 		findByID:  db.Statement(find + "s.id = ? AND s.generation > 0"),
 		owner:     db.Statement("SELECT s.user_id FROM tenon_sessions AS s WHERE s.id = ? AND s.revoked_at IS NULL"),

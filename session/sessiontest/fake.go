@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/tenon-go/tenon/internal/faketx"
@@ -25,12 +26,17 @@ type UserState struct {
 type Fake struct {
 	now func() time.Time
 	mem *faketx.DB[state]
+
+	watching sync.Mutex
+	watchers []func(session.Revocation)
 }
 
 type state struct {
 	rows  map[string]row // by id
 	users map[string]UserState
 	roles map[membership]string
+	log   []session.LoggedRevocation
+	last  int64 // id of log
 }
 
 type row struct {
@@ -55,7 +61,10 @@ func NewFake(now func() time.Time) *Fake {
 	return &Fake{now: now, mem: faketx.New(
 		state{rows: map[string]row{}, users: map[string]UserState{}, roles: map[membership]string{}},
 		func(s state) state {
-			return state{rows: maps.Clone(s.rows), users: maps.Clone(s.users), roles: maps.Clone(s.roles)}
+			return state{
+				rows: maps.Clone(s.rows), users: maps.Clone(s.users), roles: maps.Clone(s.roles),
+				log: slices.Clone(s.log), last: s.last,
+			}
 		})}
 }
 

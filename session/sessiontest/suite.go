@@ -31,7 +31,8 @@ type Env struct {
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
 	groups := [][]clause{
-		createClauses(), familyClauses(), findClauses(), touchClauses(), endClauses(), elevateClauses(), listClauses(), txClauses(),
+		createClauses(), familyClauses(), findClauses(), touchClauses(), endClauses(), elevateClauses(), listClauses(),
+		revocationClauses(), txClauses(),
 	}
 	for _, group := range groups {
 		for _, c := range group {

@@ -1,0 +1,313 @@
+package sessioncache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/session"
+	"github.com/tenon-go/tenon/session/sessioncache"
+	"github.com/tenon-go/tenon/session/sessiontest"
+)
+
+func TestConfigIsValidated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for name, cfg := range map[string]sessioncache.Config{
+		"negative bound":   {Bound: -1},
+		"no time at all":   {Bound: time.Microsecond},
+		"a bound too long": {Bound: 31 * time.Second},
+		"negative entries": {MaxEntries: -1},
+		"too many entries": {MaxEntries: 1 << 30},
+		"negative poll":    {Poll: -1},
+	} {
+		if _, err := sessioncache.New(w.svc, cfg); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	_, err := sessioncache.New(nil, sessioncache.Config{})
+	assert.Error(t, err)
+	assert.Must(sessioncache.New(w.svc, sessioncache.Config{}))(t)
+}
+
+func TestR17_AnEntryDiesByTheBoundWhateverElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 0)
+	w.clocks.age(bound - 1)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 0)
+	w.clocks.age(1)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
+	// The clock on the wall may be set: back or forth, the age stays what it is.
+	w.clocks.setWall(-time.Hour)
+	w.clocks.age(bound - 1)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 0)
+	w.clocks.age(1)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
+}
+
+func TestR17_TheBoundCountsFromBeforeTheQuestion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	stalled := w.store.stall()
+	answered := make(chan error, 1)
+	go func() {
+		_, err := w.lookup(grant)
+		answered <- err
+	}()
+	<-stalled.reached
+	w.clocks.age(bound - 1)
+	close(stalled.release)
+	assert.NoError(t, <-answered)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 0)
+	w.clocks.age(1)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
+}
+
+func TestR17_AnAnswerOlderThanTheBoundIsNeitherKeptNorShared(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	stalled := w.store.stall()
+	answered := make(chan error, 2)
+	ask := func() {
+		_, err := w.lookup(grant)
+		answered <- err
+	}
+	go ask()
+	<-stalled.reached
+	go ask()
+	waiting(t, w, 1)
+	w.clocks.age(bound)
+	before := w.store.finds.Load()
+	close(stalled.release)
+	assert.NoError(t, <-answered)
+	assert.NoError(t, <-answered)
+	assert.Equal(t, w.store.finds.Load()-before, 1) // the second asked by itself
+}
+
+func TestR17_MissesAreNotRemembered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	w.put("u1", func(u *sessiontest.UserState) { u.Banned = true })
+	for range 3 {
+		assert.Equal(t, w.finds(func() { w.dead(grant) }), 1)
+	}
+	w.put("u1", nil)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
+	w.live(grant)
+	assert.NoError(t, w.svc.SignOut(t.Context(), grant.Token.Reveal()))
+	assert.Equal(t, w.finds(func() { w.dead(grant) }), 1)
+	assert.Equal(t, w.finds(func() { w.dead(grant) }), 1)
+}
+
+func TestJunkAsksNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	w.live(grant)
+	raw := grant.Token.Reveal()
+	assert.Equal(t, w.finds(func() {
+		for i := range len(raw) {
+			for _, c := range []byte("0aZ_ \x00\xff") {
+				if c == raw[i] {
+					continue
+				}
+				_, err := w.cache.Lookup(t.Context(), raw[:i]+string([]byte{c})+raw[i+1:])
+				assert.ErrorIs(t, err, session.ErrNoSession)
+			}
+		}
+		for _, junk := range []string{"", raw[1:], raw[:61], raw + "0", raw + raw, " " + raw, strings.ToUpper(raw)} {
+			_, err := w.cache.Lookup(t.Context(), junk)
+			assert.ErrorIs(t, err, session.ErrNoSession)
+		}
+		for _, junk := range []string{"", "x", raw, strings.Repeat("0", 36), grant.Session.ID + "0"} {
+			_, err := w.cache.LookupSession(t.Context(), junk, 1)
+			assert.ErrorIs(t, err, session.ErrNoSession)
+		}
+	}), 0)
+}
+
+func TestIdleAndAbsoluteEndsAreJudgedOnEveryHit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	for _, life := range []time.Duration{7 * 24 * time.Hour, 30 * 24 * time.Hour} {
+		grant := w.signIn()
+		assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
+		w.clocks.setWall(life - time.Microsecond)
+		if life == 7*24*time.Hour {
+			w.live(grant)
+			w.clocks.setWall(life)
+		}
+		w.clocks.setWall(time.Microsecond)
+		w.dead(grant)
+	}
+}
+
+func TestASessionUsedElsewhereLives(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	w.clocks.setWall(7*24*time.Hour - time.Second)
+	w.put("u1", nil)
+	other := assert.Must(sessioncache.New(w.svc, sessioncache.Config{Monotonic: w.clocks.monotonic}))(t)
+	before := w.live(grant) // touches
+	assert.Must(other.Lookup(t.Context(), grant.Token.Reveal()))(t)
+	assert.True(t, before.Session.IdleEndsAt.After(w.clocks.now()), "the session was used")
+	w.clocks.setWall(7*24*time.Hour - time.Second)
+	assert.Must(w.svc.Lookup(t.Context(), grant.Token.Reveal()))(t) // the other process records the use
+	w.clocks.setWall(time.Minute)
+	// What is remembered says that the session idled; the database knows better.
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
+}
+
+func TestUseIsRecordedOnceAMinute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	for range 180 {
+		w.clocks.pass(time.Second)
+		w.live(grant)
+	}
+	assert.Equal(t, w.store.touches.Load(), 3)
+	assert.Equal(t, w.live(grant).Session.LastSeenAt, w.clocks.now())
+	// On a hit, too, and every hit after it knows.
+	w.clocks.age(bound)
+	w.live(grant)
+	w.clocks.setWall(time.Minute)
+	assert.Equal(t, w.finds(func() { assert.Equal(t, w.live(grant).Session.LastSeenAt, w.clocks.now()) }), 0)
+	assert.True(t, w.live(grant) == w.live(grant), "the identity is shared")
+	assert.Equal(t, w.store.touches.Load(), 4)
+}
+
+func TestPromise12_EntriesOutliveAnOutageForTheBoundOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant, access := w.signIn(), w.signInBearer()
+	w.live(grant)
+	assert.Must(access())(t)
+	w.clocks.setWall(time.Minute) // the use cannot be recorded
+	w.fake.SetDown(true)
+	w.clocks.age(bound - 1)
+	for range 3 {
+		w.live(grant)
+		assert.Must(access())(t)
+	}
+	assert.Equal(t, w.store.touches.Load(), 2) // tried once
+	w.clocks.age(1)
+	for range 2 {
+		for _, ask := range []func() (*session.Identity, error){func() (*session.Identity, error) { return w.lookup(grant) }, access} {
+			i, err := ask()
+			assert.ErrorIs(t, err, problem.ErrUnavailable)
+			assert.True(t, i == nil && !errors.Is(err, session.ErrNoSession), "an outage is no sign-out")
+		}
+	}
+	w.fake.SetDown(false)
+	w.live(grant)
+	assert.Must(access())(t)
+}
+
+// signInBearer starts a bearer session and returns how it is looked up.
+func (w *world) signInBearer() func() (*session.Identity, error) {
+	w.t.Helper()
+	w.users++
+	user := fmt.Sprintf("u%d", w.users)
+	w.put(user, nil)
+	grant := assert.Must(w.svc.StartTrusted(w.t.Context(), session.TrustedStart{UserID: user, SecurityVersion: 1, Bearer: true}))(w.t)
+	return func() (*session.Identity, error) {
+		return w.cache.LookupSession(w.t.Context(), grant.Session.ID, 1)
+	}
+}
+
+func TestATransactionAsksTheDatabase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	w.live(grant)
+	stop := errors.New("stop here")
+	err := w.fake.InTx(t.Context(), func(ctx context.Context) error {
+		raw := grant.Token.Reveal()
+		if err := w.svc.SignOut(ctx, raw); err != nil {
+			return err
+		}
+		_, err := w.cache.Lookup(ctx, raw)
+		assert.ErrorIs(t, err, session.ErrNoSession)
+		_, err = w.cache.LookupSession(ctx, grant.Session.ID, 1)
+		assert.ErrorIs(t, err, session.ErrNoSession)
+		return stop
+	})
+	assert.ErrorIs(t, err, stop)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 0) // nothing was committed
+}
+
+func TestTheCacheIsBounded(t *testing.T) {
+	t.Parallel()
+	const entries = 64
+	w := newWorld(t, func(c *sessioncache.Config) { c.MaxEntries = entries })
+	var grants []session.Grant
+	for range 3 * entries {
+		grants = append(grants, w.signIn())
+	}
+	for _, g := range grants {
+		w.live(g)
+	}
+	missed := w.finds(func() {
+		for _, g := range grants {
+			w.live(g)
+		}
+	})
+	assert.True(t, missed >= 2*entries, fmt.Sprintf("%d of %d were not remembered", missed, len(grants)))
+	for _, g := range grants {
+		assert.NoError(t, w.svc.Revoke(t.Context(), g.Session.UserID, g.Session.ID))
+		w.dead(g)
+	}
+	assert.Equal(t, sessioncache.Len(w.cache), 0)
+}
+
+func TestTheMiddlewareReadsTheCache(t *testing.T) {
+	w := newWorld(t, nil)
+	grant := w.signIn()
+	h := assert.Must(session.NewHandler(w.svc, session.HandlerConfig{BaseURL: "https://app.example.com", Finder: w.cache}))(t)
+	var caller *principal.Principal
+	site := h.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		caller, _ = principal.FromContext(r.Context())
+	}))
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	r.Header.Set("Cookie", "__Host-tenon_session="+grant.Token.Reveal())
+	site.ServeHTTP(nil, r)
+	first := caller
+	var n float64
+	assert.Equal(t, w.finds(func() { n = testing.AllocsPerRun(100, func() { site.ServeHTTP(nil, r) }) }), 0)
+	assert.True(t, n <= 2, fmt.Sprintf("%v allocations on a hit: the context, the request", n))
+	assert.True(t, caller != nil && caller == first, "the principal is made once per entry")
+}
+
+func TestAHitDoesNotAllocate(t *testing.T) {
+	w := newWorld(t, nil)
+	grant, access := w.signIn(), w.signInBearer()
+	ctx, raw := t.Context(), grant.Token.Reveal()
+	id := assert.Must(access())(t).Session.ID
+	w.live(grant)
+	for name, call := range map[string]func(){
+		"Lookup":        func() { _, _ = w.cache.Lookup(ctx, raw) },
+		"LookupSession": func() { _, _ = w.cache.LookupSession(ctx, id, 1) },
+	} {
+		assert.Equal(t, w.finds(func() {
+			if n := testing.AllocsPerRun(100, call); n != 0 {
+				t.Errorf("%s: %v allocations on a hit", name, n)
+			}
+		}), 0)
+	}
+}

@@ -1,0 +1,69 @@
+package tenon
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/session"
+	"github.com/tenon-go/tenon/session/sessionbun"
+	"github.com/tenon-go/tenon/session/sessioncache"
+	"github.com/tenon-go/tenon/tenancy"
+)
+
+// finder is what requests find their sessions by: App.Sessions, or a cache before
+// it if the host asked for one.
+func (a *App) finder() (session.Finder, error) {
+	if a.cfg.SessionCache == nil {
+		return a.Sessions, nil
+	}
+	cfg := *a.cfg.SessionCache
+	if cfg.Hints == nil {
+		cfg.Hints = sessionbun.NewHints(a.DB)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = a.cfg.Logger
+	}
+	var err error
+	a.sessionCache, err = sessioncache.New(a.Sessions, cfg)
+	return a.sessionCache, err
+}
+
+// runSessionCache returns at once where there is none.
+func (a *App) runSessionCache(ctx context.Context) error {
+	if a.sessionCache == nil {
+		return nil
+	}
+	return a.sessionCache.Run(ctx)
+}
+
+// forget has every cache, in all processes, forget the sessions of a user who is
+// changed in the transaction of ctx (rule R17), or of everybody. Sessions that end, and new security
+// versions, are logged by App.Sessions itself.
+func (a *App) forget(ctx context.Context, userID string) error {
+	return a.Sessions.LogRevocation(ctx, session.Revocation{UserID: userID})
+}
+
+// forgetChanged are the hooks by which users change whom a session speaks for.
+func (a *App) forgetChanged() auth.Hooks {
+	return auth.Hooks{
+		UserVerified:     func(ctx context.Context, e auth.UserVerified) error { return a.forget(ctx, e.User.ID) },
+		UserUpdated:      func(ctx context.Context, e auth.UserUpdated) error { return a.forget(ctx, e.User.ID) },
+		EmailChanged:     func(ctx context.Context, e auth.EmailChanged) error { return a.forget(ctx, e.UserID) },
+		UserBanned:       func(ctx context.Context, e auth.UserBanned) error { return a.forget(ctx, e.UserID) },
+		SuperuserChanged: func(ctx context.Context, e auth.SuperuserChanged) error { return a.forget(ctx, e.UserID) },
+	}
+}
+
+// forgetRoles are the hooks by which the role of a session's user changes.
+func (a *App) forgetRoles() tenancy.Hooks {
+	return tenancy.Hooks{
+		MemberJoined: func(ctx context.Context, e tenancy.MemberJoined) error { return a.forget(ctx, e.Member.UserID) },
+		MemberLeft:   func(ctx context.Context, e tenancy.MemberLeft) error { return a.forget(ctx, e.Member.UserID) },
+		OwnerChanged: func(ctx context.Context, e tenancy.OwnerChanged) error {
+			return errors.Join(a.forget(ctx, e.From), a.forget(ctx, e.To))
+		},
+		// Its members are everybody who could be: this is rare.
+		OrganizationDeleted: func(ctx context.Context, _ tenancy.OrganizationDeleted) error { return a.forget(ctx, "") },
+	}
+}

@@ -17,8 +17,7 @@ import (
 // PurposeLink is the purpose of the token that a mailed link lets in with.
 const PurposeLink token.Purpose = "mag:magic-link"
 
-// Kinds of mail that the package sends, besides auth.MailVerifyEmail; they name
-// templates.
+// Kinds of mail that the package sends; they name templates.
 const (
 	MailLink        = "magic-link"
 	MailSignInCode  = "sign-in-code"

@@ -112,7 +112,8 @@ func (s *Service) aim(f found, purpose Purpose) (c Code, kind string) {
 	case purpose == PurposeVerifyEmail && f.known():
 		return c, MailConfirmCode
 	case purpose == PurposeVerifyEmail && f.signUp.ID != "":
-		return Code{Subject: f.signUp.ID}, auth.MailVerifyEmail
+		// Another kind than the link of the sign-up, which has just gone.
+		return Code{Subject: f.signUp.ID}, MailConfirmCode
 	case purpose == PurposeSignIn && (f.known() || !s.cfg.Policy.NoSignUp):
 		return c, MailSignInCode
 	}

@@ -2,6 +2,7 @@
 // testdata/fields.json, so that a new version of the package shows as a difference.
 import { readFile, writeFile } from "node:fs/promises";
 import * as api from "better-auth/api";
+import { emailOTP, magicLink } from "better-auth/plugins";
 
 export const path = new URL("testdata/fields.json", import.meta.url);
 
@@ -49,9 +50,13 @@ function endpoints() {
   return found;
 }
 
+// plugins are those whose routes Tenon serves.
+const plugins = () => [magicLink({ sendMagicLink() {} }), emailOTP({ sendVerificationOTP() {} })];
+
 export function extract() {
   const routes = {};
-  for (const { path, options } of endpoints()) {
+  const ofPlugins = plugins().flatMap(({ endpoints }) => Object.values(endpoints)).filter(({ path }) => path);
+  for (const { path, options } of [...endpoints(), ...ofPlugins]) {
     for (const method of [options.method].flat()) {
       routes[`${method} ${path}`] = { body: fieldsOf(options.body), query: fieldsOf(options.query) };
     }

@@ -81,6 +81,10 @@ type Config struct {
 	// Passwords hashes passwords. Defaults to argon2id with 19 MiB in as many
 	// slots as the machine has cores.
 	Passwords auth.Passwords
+	// TypedPasswords lets superusers type passwords for other people, which end
+	// their sessions and are told to them by mail. Defaults to false: people choose
+	// their own by a mailed link (rule R22).
+	TypedPasswords bool
 	// PasswordPolicy decides which passwords may be set. Defaults to 8 to 256
 	// characters that are neither common nor like the account's own address, its
 	// name or ProductName. password.NIST() asks for 15; Breaches of package

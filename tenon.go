@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/account"
+	"github.com/tenon-go/tenon/auth/admin"
 	"github.com/tenon-go/tenon/auth/authbun"
 	"github.com/tenon-go/tenon/auth/passwordless"
 	"github.com/tenon-go/tenon/auth/recovery"
@@ -41,6 +42,8 @@ type App struct {
 	Keys *crypto.Keyring
 	// Auth signs users up and in.
 	Auth *auth.Service
+	// Admin administers users for superusers.
+	Admin *admin.Service
 	// Recovery gives new passwords to those who lost theirs.
 	Recovery *recovery.Service
 	// Account lets signed-in users look after their own account.
@@ -61,6 +64,7 @@ type App struct {
 	users            *authbun.Store
 	authHTTP         *auth.Handler
 	accountHTTP      *account.Handler
+	adminHTTP        *admin.Handler
 	passwordlessHTTP *passwordless.Handler
 	recoveryHTTP     *recovery.Handler
 	sessionCache     *sessioncache.Cache // nil without Config.SessionCache
@@ -84,7 +88,7 @@ func New(cfg Config) (*App, error) {
 	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
 	for _, wire := range []func() error{
 		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
-		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless,
+		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireAdmin,
 		a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {

@@ -1,0 +1,49 @@
+package recovery
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/token"
+)
+
+// MailChoosePassword is the kind of mail that invites somebody whose account was
+// made for them to choose a password.
+const MailChoosePassword = "choose-password"
+
+// inviteLife is how long such a link works: people who did not ask for a mail read
+// it later. NIST SP 800-63B-4 bounds recovery codes to a day; this one opens an
+// account in which there is nothing yet.
+const inviteLife = 7 * 24 * time.Hour
+
+// ErrMailBudget means that the address was mailed too often of late.
+var ErrMailBudget = problem.New(problem.RateLimited, "TOO_MANY_MAILS",
+	"Too many mails went to this address. Try again in an hour.")
+
+// Invite mails a user a link with which they choose a password and prove their
+// mailbox, for accounts that somebody else made or reset. It joins the transaction
+// of ctx. Errors: ErrMailBudget.
+func (s *Service) Invite(ctx context.Context, user auth.User) error {
+	to, err := auth.ParseAddress(user.Email)
+	if err != nil {
+		return fmt.Errorf("recovery: invite: %w", err)
+	}
+	letter := auth.Letter{To: mailboxOf(user.Display, user.Email, to), Kind: MailChoosePassword, Every: mailEvery}
+	sent, err := s.cfg.Users.Post(ctx, letter, func(ctx context.Context) (mail.Data, error) {
+		_, secret, err := s.cfg.Tokens.Issue(ctx, token.IssueParams{
+			Purpose: PurposeReset, Subject: user.ID, SecurityVersion: user.SecurityVersion, TTL: inviteLife,
+		})
+		return mail.Data{Name: user.Name, Email: letter.To.Display, Link: s.link(secret, ""), ExpiresIn: inviteLife}, err
+	})
+	if err != nil {
+		return fmt.Errorf("recovery: invite: %w", err)
+	}
+	if !sent {
+		return ErrMailBudget.WithRetryAfter(time.Hour)
+	}
+	return nil
+}

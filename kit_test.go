@@ -2,6 +2,7 @@ package tenon_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -118,18 +119,21 @@ func (w *world) browser(t testing.TB) *browser {
 	assert.NoError(t, err)
 	return &browser{t: t, w: w, client: &http.Client{
 		Jar:           jar,
-		Transport:     inProcess{w},
+		Transport:     inProcess{w: w},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
 // inProcess serves requests by the handler, without a network.
-type inProcess struct{ w *world }
+type inProcess struct {
+	w    *world
+	addr string // where they come from; 192.0.2.1 if it is empty
+}
 
 func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	served := httptest.NewRequestWithContext(bundbtest.Flow(r.Context()), r.Method, r.URL.RequestURI(), r.Body)
 	served.Header, served.Host, served.ContentLength = r.Header.Clone(), r.URL.Host, r.ContentLength
-	served.RemoteAddr = "192.0.2.1:4711"
+	served.RemoteAddr = cmp.Or(p.addr, "192.0.2.1") + ":4711"
 	w := httptest.NewRecorder()
 	p.w.Handler().ServeHTTP(w, served)
 	response := w.Result()

@@ -44,7 +44,7 @@ func TestBuiltInTemplatesAreAsReviewed(t *testing.T) {
 		"verify-email":          {"verify-email", mail.Data{Name: "Ann", Link: link, ExpiresIn: 24 * time.Hour}},
 		"verify-email-code":     {"verify-email", mail.Data{Name: "Ann", Code: "123456", ExpiresIn: 10 * time.Minute}},
 		"sign-up-attempt":       {"sign-up-attempt", mail.Data{Name: "Ann O’Neil"}},
-		"choose-password": {"choose-password", mail.Data{Name: "Ann", Link: link, ExpiresIn: 7 * 24 * time.Hour}},
+		"choose-password":       {"choose-password", mail.Data{Name: "Ann", Link: link, ExpiresIn: 7 * 24 * time.Hour}},
 		"password-set-by-admin": {"password-set-by-admin", mail.Data{Name: "Ann"}},
 		"sign-up-attempt-link":  {"sign-up-attempt", mail.Data{Link: "https://app.example.com/sign-in"}},
 		"unlock-account":        {"unlock-account", mail.Data{Name: "Ann", Link: link, ExpiresIn: 24 * time.Hour}},

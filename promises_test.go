@@ -208,7 +208,7 @@ func TestPromise12_OutageFailsClosedAndRecovers(t *testing.T) {
 		app, err := tenon.New(down.cfg)
 		assert.NoError(t, err)
 		down.App = app
-		out := &browser{t: t, w: &down, client: &http.Client{Jar: b.client.Jar, Transport: inProcess{&down}}}
+		out := &browser{t: t, w: &down, client: &http.Client{Jar: b.client.Jar, Transport: inProcess{w: &down}}}
 		for name, got := range map[string]answer{
 			"sign in":       out.signIn(email),
 			"sign up":       out.signUp("bob@example.com"),

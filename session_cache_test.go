@@ -31,7 +31,7 @@ func twoProcesses(t *testing.T, fn func(t *testing.T, a, b *world, age *atomic.I
 
 // at is the browser, served by another process.
 func (b *browser) at(w *world) *browser {
-	return &browser{t: b.t, w: w, client: &http.Client{Jar: b.client.Jar, Transport: inProcess{w}, CheckRedirect: b.client.CheckRedirect}}
+	return &browser{t: b.t, w: w, client: &http.Client{Jar: b.client.Jar, Transport: inProcess{w: w}, CheckRedirect: b.client.CheckRedirect}}
 }
 
 // known returns the status by which the process answers the caller.

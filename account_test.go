@@ -316,6 +316,32 @@ func TestPromise3_TheLinksOfAnAccountAreNotReadable(t *testing.T) {
 	})
 }
 
+// A bearer's session is renewed in the body, with no cookie (rule R16), and its
+// earlier tokens are dead.
+func TestR16_ABearerGetsNewTokensForAChange(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		p := w.signedInProgram(t, email)
+		for path, body := range map[string]map[string]any{
+			"/step-up":         {"password": password},
+			"/change-password": {"currentPassword": password, "newPassword": password},
+		} {
+			old := *p
+			got := p.call(http.MethodPost, path, body)
+			assert.Equal(t, got.StatusCode, http.StatusOK)
+			p.keep(t, got)
+			assert.Equal(t, old.call(http.MethodGet, "/list-sessions", nil).StatusCode, http.StatusUnauthorized)
+			assert.Equal(t, p.call(http.MethodGet, "/list-sessions", nil).StatusCode, http.StatusOK)
+		}
+		assert.False(t, b.isSignedIn(), "the browser's session is over")
+		gone := p.call(http.MethodPost, "/delete-user", map[string]any{"password": password})
+		assert.Equal(t, gone.StatusCode, http.StatusOK)
+		assert.Equal(t, len(gone.Header.Values("Set-Cookie")), 0)
+		w.noOrphans(t)
+	})
+}
+
 // What becomes of an owner's organization is the host's choice (better-auth#1348).
 func TestDeletionOfAnOwnerByPolicy(t *testing.T) {
 	t.Parallel()

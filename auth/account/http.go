@@ -127,15 +127,18 @@ func (h *Handler) linkRoutes() route.Table {
 	}{
 		{
 			"/" + pathLeaveEmail, "Show the page of the link that went to the present address; it consumes nothing",
-			"Confirm from the present address that the account may move", h.ConfirmEmailPage, h.ConfirmEmail, statusResponse{},
+			"Confirm from the present address that the account may move", h.ConfirmEmailPage, h.ConfirmEmail,
+			statusResponse{},
 		},
 		{
 			"/" + pathEnterEmail, "Show the page of the link that went to the new address; it consumes nothing",
-			"Prove the new address and move the account to it", h.VerifyEmailPage, h.VerifyEmail, verifyEmailResponse{},
+			"Prove the new address and move the account to it", h.VerifyEmailPage, h.VerifyEmail,
+			verifyEmailResponse{},
 		},
 		{
 			"/" + pathDeleteUser, "Show the page of the link that deletes an account; it consumes nothing",
-			"Delete the account of who is signed in by the mailed link", h.DeleteUserPage, h.DeleteUserCallback, deleteUserResponse{},
+			"Delete the account of who is signed in by the mailed link", h.DeleteUserPage, h.DeleteUserCallback,
+			deleteUserResponse{},
 		},
 	} {
 		table = append(table, route.Route{

@@ -92,7 +92,7 @@ func (h *Handler) StepUp(w http.ResponseWriter, r *http.Request) {
 	var result StepUpResult
 	caller, err := h.read(r, &body)
 	if err == nil {
-		result, err = h.svc.StepUp(r.Context(), caller, StepUpParams{Password: body.Password, Code: body.Code})
+		result, err = h.svc.StepUp(r.Context(), caller, StepUpParams(body))
 	}
 	response := stepUpResponse{FreshUntil: route.NewTime(result.FreshUntil)}
 	if err == nil {

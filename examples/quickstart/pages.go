@@ -28,15 +28,22 @@ type form struct{ Name, Email string }
 
 func (s *server) home(w http.ResponseWriter, r *http.Request) {
 	var view home
-	switch {
-	case r.URL.Query().Has("error"):
+	query := r.URL.Query()
+	if query.Has("error") {
 		view.Error = "That link does not work any more. Sign in, or sign up again to get a new one."
-	case r.URL.Query().Has("sent"):
-		view.Notice = "Nearly there: open the mail that we sent you, in the mailbox, and confirm your address."
-	case r.URL.Query().Has("verified"):
-		view.Notice = "Your address is confirmed. Sign in with your password."
-	case r.URL.Query().Has("bye"):
-		view.Notice = "You are signed out."
+	}
+	for name, notice := range map[string]string{
+		"sent":      "Nearly there: open the mail that we sent you, in the mailbox, and confirm your address.",
+		"verified":  "Your address is confirmed. Sign in with your password.",
+		"bye":       "You are signed out.",
+		"changed":   "Your password is changed. You are signed out on all other devices.",
+		"asked":     "Open the mail that went to your present address, in the mailbox, and confirm that you want to move.",
+		"confirmed": "Thank you. If there is another mail for the new address, confirm that one, too.",
+		"deleted":   "Your account is deleted.",
+	} {
+		if view.Error == "" && query.Has(name) {
+			view.Notice = notice
+		}
 	}
 	s.show(w, r, http.StatusOK, view)
 }

@@ -102,6 +102,54 @@ func TestAPersonsWholeJourney(t *testing.T) {
 	})
 }
 
+// confirm opens the link in the newest mail and presses the button of its page.
+func (p *person) confirm(s *server) string {
+	p.t.Helper()
+	assert.NoError(p.t, s.app.Drain(p.t.Context()))
+	messages := s.mailbox.Messages()
+	link, err := url.Parse(messages[len(messages)-1].Links[0])
+	assert.NoError(p.t, err)
+	_, page := p.send(http.MethodGet, link.String(), nil)
+	nonce := regexp.MustCompile(`name="_nonce" value="([^"]+)"`).FindStringSubmatch(page)
+	if nonce == nil {
+		p.t.Fatalf("the link leads to no form:\n%s", page)
+	}
+	query := link.Query()
+	query.Del("token")
+	link.RawQuery = query.Encode()
+	_, page = p.send(http.MethodPost, link.String(), url.Values{"_nonce": {nonce[1]}})
+	return page
+}
+
+func TestAPersonLooksAfterTheirAccount(t *testing.T) {
+	t.Parallel()
+	bundbtest.Each(t, nil, func(t *testing.T, db *bundb.DB) {
+		s := newTestServer(t, db)
+		p := newPerson(t, s)
+		post := func(path string, pairs ...string) string {
+			form := url.Values{}
+			for i := 0; i < len(pairs); i += 2 {
+				form.Set(pairs[i], pairs[i+1])
+			}
+			_, page := p.send(http.MethodPost, site+path, form)
+			return page
+		}
+		const old, password = "correct horse battery", "another horse battery"
+		assert.Contains(t, post("/delete-account", "password", old), "Sign in")
+		post("/sign-up", "name", "Ada", "email", "ada@example.com", "password", old)
+		assert.Contains(t, p.confirm(s), "Your address is confirmed")
+		post("/sign-in", "email", "ada@example.com", "password", old)
+		assert.Contains(t, post("/change-password", "password", "not this one", "new", password), "That is not your password")
+		assert.Contains(t, post("/change-password", "password", old, "new", password), "Your password is changed")
+		assert.Contains(t, post("/change-email", "password", old, "email", "new@example.com"), "That is not your password")
+		assert.Contains(t, post("/change-email", "password", password, "email", "new@example.com"), "Open the mail")
+		assert.Contains(t, p.confirm(s), "Thank you")
+		assert.Contains(t, p.confirm(s), "new@example.com")
+		assert.Contains(t, post("/delete-account", "password", password), "Your account is deleted")
+		assert.Contains(t, post("/sign-in", "email", "new@example.com", "password", password), "password is wrong")
+	})
+}
+
 func TestR33_DevelopmentStaysAtHome(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, bundbtest.SQLite(t))
@@ -155,7 +203,7 @@ func (l listener) Addr() net.Addr            { return l.addr }
 func TestOtherSitesCannotPostForms(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, bundbtest.SQLite(t))
-	for _, path := range []string{"/sign-up", "/sign-in", "/sign-out"} {
+	for _, path := range []string{"/sign-up", "/sign-in", "/sign-out", "/change-password", "/change-email", "/delete-account"} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, site+path, nil)
 		r.Header.Set("Sec-Fetch-Site", "cross-site")
 		w := httptest.NewRecorder()

@@ -64,6 +64,11 @@ func (s *server) handler() http.Handler {
 	mux.Handle("GET /{$}", s.app.Middleware(http.HandlerFunc(s.home)))
 	mux.Handle("POST /sign-up", s.app.Middleware(s.app.RateLimit(tenon.RateLimitSignUp, http.HandlerFunc(s.signUp))))
 	mux.Handle("POST /sign-in", s.app.Middleware(s.app.RateLimit(tenon.RateLimitSignIn, http.HandlerFunc(s.signIn))))
+	for path, form := range map[string]http.HandlerFunc{
+		"/change-password": s.changePassword, "/change-email": s.changeEmail, "/delete-account": s.deleteAccount,
+	} {
+		mux.Handle("POST "+path, s.app.RequireUser(s.app.RateLimit(tenon.RateLimitAccount, form)))
+	}
 	mux.Handle("POST /sign-out", s.app.Middleware(http.HandlerFunc(s.signOut)))
 	mux.HandleFunc("GET /style.css", s.style)
 	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)

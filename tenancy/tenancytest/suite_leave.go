@@ -89,7 +89,9 @@ func testTransferRefused(t *testing.T, w *world) {
 	other, stranger := w.create(t, newID())
 	member := w.join(t, o.ID, newID(), "member", time.Minute)
 	for _, c := range []struct{ organization, from, to string }{
-		{o.ID, owner.UserID, stranger.UserID}, {o.ID, member.UserID, owner.UserID}, {newID(), owner.UserID, member.UserID},
+		{o.ID, owner.UserID, stranger.UserID},
+		{o.ID, member.UserID, owner.UserID},
+		{newID(), owner.UserID, member.UserID},
 		{other.ID, owner.UserID, member.UserID},
 	} {
 		assert.ErrorIs(t, w.transfer(t, c.organization, c.from, c.to), tenancy.ErrNotFound)

@@ -3,6 +3,7 @@
 #
 #   envelope  the sealed bytes, by a second implementation in Node
 #   jwt       access tokens and their key set, by a second reader in Node
+#   refresh   refresh tokens, by a second implementation in Node
 #   client    the routes, by the official better-auth client, on SQLite and PostgreSQL
 #   browser   the pages, by Chromium without JavaScript
 #   transit   crypto/transitkms, by the transit engine of HashiCorp Vault
@@ -67,6 +68,8 @@ envelope() { judge envelope go test -count=1 -run '^TestNode' ./crypto; }
 
 jwt() { judge jwt go test -count=1 -run '^TestNode' ./token/jwt; }
 
+refresh() { judge refresh go test -count=1 -run '^TestNode' ./session/internal/family; }
+
 client() {
   if packages; then judge client npm --prefix conformance run -s client; else missing client "npm could not install better-auth"; fi
 }
@@ -94,13 +97,13 @@ if command -v node >"$work/which" && command -v npm >"$work/which"; then
   export TENON_QUICKSTART=$work/quickstart
   go build -o "$TENON_QUICKSTART" ./examples/quickstart
 else
-  for name in envelope jwt client browser; do
+  for name in envelope jwt refresh client browser; do
     eval "$name() { missing $name 'there is no node and npm'; }"
   done
 fi
-for name in ${*:-envelope jwt client browser transit}; do
+for name in ${*:-envelope jwt refresh client browser transit}; do
   case $name in
-    envelope | jwt | client | browser | transit) "$name" ;;
+    envelope | jwt | refresh | client | browser | transit) "$name" ;;
     *) echo "conformance: there is no judge called $name" >&2; exit 2 ;;
   esac
 done

@@ -1,5 +1,6 @@
-// Package session keeps signed-in browsers signed in: opaque tokens in a cookie,
-// one row per session, ended by the server at any moment.
+// Package session keeps signed-in browsers and programs signed in: opaque tokens
+// in a cookie, or pairs of an access and a refresh token, and one row per session,
+// ended by the server at any moment.
 //
 //	store, err := sessionbun.New(db, sessionbun.Config{
 //		User: authbun.SessionJoin(), Member: tenancybun.SessionJoin(),
@@ -24,6 +25,21 @@
 // active organization as they are now (rule R18), and one HMAC. Nothing is
 // cached: a revocation, a ban and a new role act on the next request. Once a
 // minute a second statement records that the session was used.
+//
+// # Bearer sessions
+//
+// With Config.AccessTokens a first factor may ask for a session without a cookie
+// (rule R16). Its access token names the session and is checked against the row
+// with every request ([Service.LookupAccess], rule R15); its refresh token buys
+// the next pair, once ([Service.Refresh], rule R14). Both kinds are listed and
+// ended alike, and neither's secret works in the other's place. docs/refresh.md
+// specifies refresh tokens.
+//
+// A refresh is one statement on the session's row: it rotates the token and reads
+// whether the user is still who they were. A token that was used before ends the
+// session, but for ten seconds in which it buys the same successor, for clients
+// whose answer got lost. What is between the commit and the client cannot be made
+// whole in any other way: a client whose answer is lost asks again at once.
 //
 // # When a session ends
 //

@@ -153,7 +153,7 @@ func TestHostileClaims(t *testing.T) {
 	good := payload(t, nil)
 	for name, body := range map[string]string{
 		"array": "[" + good + "]", "null": "null", "text": `"x"`, "nothing": "", "two": good + good, "junk after it": good + "x", "byte order mark": "\ufeff" + good,
-		"comma": strings.Replace(good, "}", ",}", 1), "not UTF-8": strings.Replace(good, "https", "http\xff", 1), "exp in capitals": strings.Replace(good, `"exp"`, `"EXP"`, 1),
+		"comma": strings.Replace(good, "}", ",}", 1), "not UTF-8": strings.Replace(good, "https", "http\xff", 1), "subject not UTF-8": strings.Replace(good, `"sub":"`, `"sub":"`+"\xff", 1), "unknown claim not UTF-8": `{"x":"` + "\xff" + `",` + good[1:], "exp in capitals": strings.Replace(good, `"exp"`, `"EXP"`, 1),
 		"cut": good[:len(good)-1], "deep": `{"x":` + strings.Repeat("[", 5000) + "}", "NUL": good + "\x00", "long s": strings.Replace(good, `"sub"`, `"`+"\u017f"+`ub"`, 1),
 	} {
 		refused(t, w.Service, name, forge(t, goodHeader, body))
@@ -194,11 +194,11 @@ func TestWhatIsStillAccepted(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	w.clock.Advance(10*time.Minute - time.Second)
+	w.clock.Advance(goldenClaims().ExpiresAt.Sub(w.clock.Now()) - time.Microsecond)
 	_, err := w.Verify(t.Context(), goldenToken)
 	assert.NoError(t, err)
-	w.clock.Advance(time.Second)
-	refused(t, w.Service, "at its end", goldenToken)
+	w.clock.Advance(time.Microsecond)
+	refused(t, w.Service, "at its end, to the microsecond", goldenToken)
 }
 
 func TestEveryTruncationAndExtension(t *testing.T) {

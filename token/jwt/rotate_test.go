@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -35,15 +36,15 @@ func published(t testing.TB, s *jwt.Service) []string {
 	return ids
 }
 
-// Ten days of hourly maintenance with a key for three, seen by somebody who fetches the key set as rarely as its Cache-Control allows and
+// A week of hourly maintenance with a key for two days, seen by somebody who fetches the key set as rarely as its Cache-Control allows and
 // verifies nothing but from that copy: every token that lives is good, there and here.
 func TestRotationIsNoticedByNobody(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(cfg *jwt.Config) { cfg.RotateEvery = 3 * day })
+	w := newWorld(t, func(cfg *jwt.Config) { cfg.RotateEvery = 2 * day })
 	elsewhere := w.process(t) // never maintains, learns by its cache
 	signers, fetched, copied := map[string]bool{}, time.Time{}, []string(nil)
 	var live []string // tokens made in the last ten minutes
-	for step := range 10 * 24 * 6 {
+	for step := range 7 * 24 * 6 {
 		if step%6 == 0 {
 			assert.NoError(t, w.Maintain(t.Context()))
 		}
@@ -214,6 +215,92 @@ func TestRandomKeyIDsCauseOneReadASecond(t *testing.T) {
 	_, err := w.Verify(t.Context(), good)
 	assert.NoError(t, err)
 	assert.Equal(t, w.store.reads(), before)
+}
+
+// What cannot be a thumbprint is refused without looking for it.
+func TestMisshapenKeyIDsCauseNoRead(t *testing.T) {
+	t.Parallel()
+	w := hostileWorld(t)
+	w.clock.Advance(10 * time.Second)
+	before := w.store.reads()
+	for _, kid := range []string{"x", "1", rfcKID[1:], rfcKID + "A", rfcKID[:42] + "5", rfcKID[:42] + "+"} {
+		refused(t, w.Service, kid, forge(t, `{"alg":"EdDSA","kid":"`+kid+`","typ":"at+jwt"}`, payload(t, nil)))
+	}
+	assert.Equal(t, w.store.reads(), before)
+}
+
+// Somebody outside reads the keys and waits for the connection that a transaction holds; the transaction, which needs
+// the keys too, must not wait for them.
+func TestATransactionDoesNotWaitForAReaderThatWaitsForIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	raw := mint(t, w.Service, w.claims())
+	s, outside := w.process(t), make(chan error, 1)
+	assert.NoError(t, w.store.InTx(t.Context(), func(ctx context.Context) error {
+		before := w.store.reads()
+		go func() {
+			_, err := s.Verify(t.Context(), raw)
+			outside <- err
+		}()
+		for w.store.reads() == before {
+			runtime.Gosched()
+		}
+		_, err := s.Verify(ctx, raw)
+		return err
+	}))
+	assert.NoError(t, <-outside)
+}
+
+// A key that does not sign any more is forgotten at once as well.
+func TestARevokedRetiredKeyIsRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	assert.NoError(t, w.Init(t.Context()))
+	w.clock.Advance(29 * day)
+	assert.NoError(t, w.Maintain(t.Context()))
+	w.clock.Advance(day)
+	raw := mint(t, w.Service, w.claims())
+	assert.NoError(t, w.Maintain(t.Context()))
+	_, err := w.Verify(t.Context(), raw)
+	assert.NoError(t, err)
+	assert.NoError(t, w.Revoke(t.Context(), w.keys(t, jwt.StateRetired)[0].ID))
+	refused(t, w.Service, "revoked", raw)
+}
+
+// A read that began before a revocation must not bring the key back.
+func TestAReadUnderWayDoesNotOutliveARevocation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	raw := mint(t, w.Service, w.claims())
+	kid := w.signing(t)
+	stalled := &stalling{Store: w.store, reached: make(chan struct{}), release: make(chan struct{})}
+	s := assert.Must(jwt.New(stalled, w.cfg))(t)
+	outcome := make(chan error, 1)
+	go func() {
+		_, err := s.Verify(t.Context(), raw)
+		outcome <- err
+	}()
+	<-stalled.reached // it has the rows
+	assert.NoError(t, s.Revoke(t.Context(), kid))
+	close(stalled.release)
+	assert.NoError(t, <-outcome) // it came first
+	refused(t, s, "after the revocation", raw)
+}
+
+// stalling holds the first answer of ListKeys back.
+type stalling struct {
+	jwt.Store
+	stalled          atomic.Bool
+	reached, release chan struct{}
+}
+
+func (s *stalling) ListKeys(ctx context.Context) ([]jwt.Key, error) {
+	keys, err := s.Store.ListKeys(ctx)
+	if s.stalled.CompareAndSwap(false, true) {
+		close(s.reached)
+		<-s.release
+	}
+	return keys, err
 }
 
 // A key that another process made a moment ago is found.

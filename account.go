@@ -7,6 +7,8 @@ import (
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/account"
+	"github.com/tenon-go/tenon/auth/passwordless"
+	"github.com/tenon-go/tenon/auth/recovery"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/session"
@@ -69,6 +71,15 @@ func (a *App) forgetUser(ctx context.Context, e auth.UserDeleted) error {
 		if err := a.tokens.RevokeSiblings(ctx, purpose, e.User.ID); err != nil {
 			return err
 		}
+	}
+	if err := a.tokens.RevokeSiblings(ctx, recovery.PurposeReset, e.User.ID); err != nil {
+		return err
+	}
+	if err := a.tokens.RevokeSiblings(ctx, passwordless.PurposeLink, e.User.Email); err != nil {
+		return err
+	}
+	if err := a.Passwordless.Forget(ctx, e.User); err != nil {
+		return err
 	}
 	return a.Sessions.ForgetUser(ctx, e.User.ID)
 }

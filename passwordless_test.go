@@ -564,3 +564,46 @@ func TestMaintainForgetsCodes(t *testing.T) {
 		assert.Equal(t, w.count(t, "tenon_codes"), 0)
 	})
 }
+
+// Nothing that was mailed outlives the user, and nothing of it is left in the
+// database (rules R1, R3).
+func TestR3_LinksAndCodesGoWithTheirUser(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b, old := w.signedIn(t, email), w.browser(t)
+		link, code, reset := w.magicLink(t, old, email), w.mailedCode(t, old, email, "sign-in"), w.newResetLink(t, email)
+		assert.Equal(t, b.signIn(email).StatusCode, http.StatusOK)
+		assert.Equal(t, b.post("/delete-user", map[string]any{"password": password}).StatusCode, http.StatusOK)
+		assert.Equal(t, w.count(t, "tenon_codes")+w.count(t, "tenon_one_time_tokens WHERE consumed_at IS NULL"), 0)
+		assert.Equal(t, old.useLink(link).code(t), "INVALID_TOKEN")
+		assert.Equal(t, old.useCode(email, code).code(t), "INVALID_OTP")
+		assert.Equal(t, old.reset(reset, newPassword).code(t), "INVALID_TOKEN")
+		assert.Equal(t, old.useCode(email, w.mailedCode(t, old, email, "sign-in")).StatusCode, http.StatusOK)
+	})
+}
+
+// A deletion between proof and door wins.
+func TestR3_ADeletionAgainstLinksDoesNotDeadlock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, bundbtest.Postgres(t, tenon.Schemas()...))
+	for i := range 6 {
+		to := fmt.Sprintf("user%d@example.com", i)
+		b := w.signedIn(t, to)
+		link, reset := w.magicLink(t, b, to), w.newResetLink(t, to)
+		assert.Equal(t, b.signIn(to).StatusCode, http.StatusOK)
+		var group sync.WaitGroup
+		for _, act := range []func() answer{
+			func() answer { return b.post("/delete-user", map[string]any{"password": password}) },
+			func() answer { return w.browser(t).useLink(link) },
+			func() answer { return w.browser(t).reset(reset, newPassword) },
+		} {
+			group.Go(func() {
+				if got := act(); got.StatusCode >= http.StatusInternalServerError {
+					t.Errorf("%d %s", got.StatusCode, got.body)
+				}
+			})
+		}
+		group.Wait()
+		assert.Equal(t, w.count(t, "tenon_sessions AS s WHERE revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = s.user_id)"), 0)
+	}
+}

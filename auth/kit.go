@@ -445,10 +445,11 @@ func (s *Service) ResetPassword(ctx context.Context, r Reset) error {
 		return err
 	}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		if err := r.Consume(ctx); err != nil {
+		// The user before the proof: a deletion locks in that order (rule R3).
+		if err := s.putPassword(ctx, user, r, sealed); err != nil {
 			return err
 		}
-		if err := s.putPassword(ctx, user, r, sealed); err != nil {
+		if err := r.Consume(ctx); err != nil {
 			return err
 		}
 		// The mailbox is proven, and every known device died with the old version:

@@ -117,6 +117,12 @@ func (s *Store) liveCode(ctx context.Context, id string, now time.Time) *bun.Upd
 		Where("id = ?", id).Where("consumed_at IS NULL").Where("expires_at > ?", now.UTC())
 }
 
+// DropCodes implements passwordless.CodeStore.
+func (s *Store) DropCodes(ctx context.Context, email string) error {
+	_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Table("tenon_codes").Where("email = ?", email).Exec(ctx)
+	return bundb.Wrap("authbun: drop the codes of an address", err)
+}
+
 // PruneCodes implements passwordless.CodeStore.
 func (s *Store) PruneCodes(ctx context.Context, before time.Time, limit int) (int, error) {
 	old := s.Bun().NewSelect().Table("tenon_codes").Column("id").

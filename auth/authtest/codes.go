@@ -92,6 +92,14 @@ func (f *Fake) useCode(ctx context.Context, id string, now time.Time, use func(c
 	return used && err == nil, err
 }
 
+// DropCodes implements passwordless.CodeStore.
+func (f *Fake) DropCodes(ctx context.Context, email string) error {
+	return f.Do(ctx, func(s *state) error {
+		maps.DeleteFunc(s.codes, func(_ string, c passwordless.Code) bool { return c.Email == email })
+		return nil
+	})
+}
+
 // PruneCodes implements passwordless.CodeStore.
 func (f *Fake) PruneCodes(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = f.Do(ctx, func(s *state) error {

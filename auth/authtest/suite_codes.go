@@ -37,6 +37,7 @@ func TestCodeStore(t *testing.T, open func(t *testing.T) CodesEnv) {
 		"concurrent tries spend no more than the limit":                 testTryCodeRace,
 		"ConsumeCode consumes a live code once":                         testConsumeCode,
 		"of concurrent consumers of a code one succeeds":                testConsumeCodeRace,
+		"DropCodes deletes those of an address":                         testDropCodes,
 		"PruneCodes deletes those not asked for since, up to its limit": testPruneCodes,
 		"a rollback takes back what was put, kept and consumed":         testCodesRollBack,
 		"an outage is an error and not an absence":                      testCodesOutage,
@@ -180,6 +181,16 @@ func testConsumeCodeRace(t *testing.T, w *codes) {
 	assert.Equal(t, raceCode(t, func(ctx context.Context) (bool, error) { return w.Store.ConsumeCode(ctx, c.ID, w.now) }), 1)
 }
 
+func testDropCodes(t *testing.T, w *codes) {
+	mine := w.put(t)
+	w.put(t, func(c *passwordless.Code) { c.Flow = []byte("another") })
+	other := w.put(t, func(c *passwordless.Code) { c.Email = "bob@example.com" })
+	assert.NoError(t, w.Store.DropCodes(t.Context(), mine.Email))
+	_, err := w.Store.FindCode(t.Context(), mine.Flow, mine.Purpose, mine.Email)
+	assert.ErrorIs(t, err, token.ErrNotFound)
+	assert.Equal(t, w.find(t, other), other)
+}
+
 func testPruneCodes(t *testing.T, w *codes) {
 	for _, flow := range []string{"a", "b", "c"} {
 		w.put(t, func(c *passwordless.Code) { c.Flow = []byte(flow) })
@@ -219,6 +230,7 @@ func (w *codes) calls() map[string]func(ctx context.Context) error {
 		},
 		"TryCode":     func(ctx context.Context) error { _, err := s.TryCode(ctx, "x", 1, w.now); return err },
 		"ConsumeCode": func(ctx context.Context) error { _, err := s.ConsumeCode(ctx, "x", w.now); return err },
+		"DropCodes":   func(ctx context.Context) error { return s.DropCodes(ctx, "x") },
 		"PruneCodes":  func(ctx context.Context) error { _, err := s.PruneCodes(ctx, w.now, 1); return err },
 	}
 }

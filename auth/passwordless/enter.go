@@ -36,6 +36,12 @@ var errGone = errors.New("passwordless: the proof is out of date")
 func (s *Service) enter(ctx context.Context, c claim, p auth.AttemptParams, consume func(ctx context.Context) error) (result Result, err error) {
 	c.profile.Client = p.Client
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if c.userID != "" {
+			// The user before the proof: a deletion locks in that order (rule R3).
+			if err := s.store.Hold(ctx, c.userID); err != nil {
+				return err
+			}
+		}
 		if err := consume(ctx); err != nil {
 			return err
 		}

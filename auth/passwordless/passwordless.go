@@ -112,6 +112,15 @@ func (s *Service) newID() (string, error) {
 	return id.String(), nil
 }
 
+// Forget takes away what was mailed to the address of a user who is deleted, in the
+// transaction that does.
+func (s *Service) Forget(ctx context.Context, user auth.User) error {
+	if err := s.store.DropCodes(ctx, user.Email); err != nil {
+		return fmt.Errorf("passwordless: forget a user: %w", err)
+	}
+	return nil
+}
+
 // pruneBatch is how many rows one statement of Maintain deletes at most.
 const pruneBatch = 1000
 

@@ -61,6 +61,7 @@ type Users interface {
 	InTransaction(ctx context.Context) bool
 	UserByEmail(ctx context.Context, email string) (auth.User, []byte, error)
 	UserByID(ctx context.Context, id string) (auth.User, error)
+	Hold(ctx context.Context, id string) error
 	NewestSignUp(ctx context.Context, email string, now time.Time) (auth.SignUp, error)
 }
 
@@ -82,6 +83,8 @@ type CodeStore interface {
 	// ConsumeCode marks a code consumed that is not yet and expires later than now,
 	// and says whether it did. Of any number of concurrent calls one does.
 	ConsumeCode(ctx context.Context, id string, now time.Time) (bool, error)
+	// DropCodes deletes the codes of an address.
+	DropCodes(ctx context.Context, email string) error
 	// PruneCodes deletes at most limit codes whose flow last asked before the given
 	// time.
 	PruneCodes(ctx context.Context, before time.Time, limit int) (int, error)

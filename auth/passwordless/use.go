@@ -180,6 +180,9 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (auth.Us
 // confirm uses the code of a user up.
 func (s *Service) confirm(ctx context.Context, c Code, client auth.Client) (user auth.User, err error) {
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.Hold(ctx, c.Subject); err != nil {
+			return err
+		}
 		if err := s.consume(c)(ctx); err != nil {
 			return err
 		}

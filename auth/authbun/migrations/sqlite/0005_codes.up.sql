@@ -14,5 +14,5 @@ CREATE TABLE tenon_codes (
     expires_at       TIMESTAMP NOT NULL,
     consumed_at      TIMESTAMP
 );
-CREATE UNIQUE INDEX tenon_codes_flow_key ON tenon_codes (flow, purpose, email);
+CREATE UNIQUE INDEX tenon_codes_flow_key ON tenon_codes (email, flow, purpose);
 CREATE INDEX tenon_codes_asked_at ON tenon_codes (asked_at);

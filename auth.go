@@ -28,7 +28,7 @@ func (a *App) wireAuth() (err error) {
 			UserCreated:       a.createDefaultOrganization,
 			BeforeUserDeleted: a.leaveOrganizations,
 			UserDeleted:       a.forgetUser,
-		}, a.forgetChanged(), a.cfg.AuthHooks),
+		}, a.cfg.AuthHooks),
 		Logger: a.cfg.Logger,
 		Now:    a.DB.Now,
 	})

@@ -3,7 +3,6 @@ package tenon
 import (
 	"context"
 
-	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/internal/route"
 )
 
@@ -31,8 +30,3 @@ func (a *App) LimitClasses() map[string]string {
 
 // PollSessionCache does what Run does every half second.
 func (a *App) PollSessionCache(ctx context.Context) error { return a.sessionCache.Poll(ctx) }
-
-// UserUpdated calls the hook that package auth calls.
-func (a *App) UserUpdated(ctx context.Context, e auth.UserUpdated) error {
-	return a.forgetChanged().UserUpdated(ctx, e)
-}

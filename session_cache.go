@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/session/sessionbun"
 	"github.com/tenon-go/tenon/session/sessioncache"
@@ -38,21 +37,10 @@ func (a *App) runSessionCache(ctx context.Context) error {
 }
 
 // forget has every cache, in all processes, forget the sessions of a user who is
-// changed in the transaction of ctx (rule R17), or of everybody. Sessions that end, and new security
-// versions, are logged by App.Sessions itself.
+// changed in the transaction of ctx (rule R17), or of everybody. Sessions that end
+// are logged by App.Sessions itself.
 func (a *App) forget(ctx context.Context, userID string) error {
 	return a.Sessions.LogRevocation(ctx, session.Revocation{UserID: userID})
-}
-
-// forgetChanged are the hooks by which users change whom a session speaks for.
-func (a *App) forgetChanged() auth.Hooks {
-	return auth.Hooks{
-		UserVerified:     func(ctx context.Context, e auth.UserVerified) error { return a.forget(ctx, e.User.ID) },
-		UserUpdated:      func(ctx context.Context, e auth.UserUpdated) error { return a.forget(ctx, e.User.ID) },
-		EmailChanged:     func(ctx context.Context, e auth.EmailChanged) error { return a.forget(ctx, e.UserID) },
-		UserBanned:       func(ctx context.Context, e auth.UserBanned) error { return a.forget(ctx, e.UserID) },
-		SuperuserChanged: func(ctx context.Context, e auth.SuperuserChanged) error { return a.forget(ctx, e.UserID) },
-	}
 }
 
 // forgetRoles are the hooks by which the role of a session's user changes.

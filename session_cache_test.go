@@ -102,28 +102,13 @@ func TestR17_AChangedProfileIsReadAnew(t *testing.T) {
 			return name
 		}
 		assert.Equal(t, name(a)+name(b), "AdaAda")
-		change := func(ctx context.Context) error {
-			_, err := a.db.Statement("UPDATE tenon_users SET name = 'Grace'").Exec(ctx)
-			return err
-		}
-		assert.NoError(t, a.db.InTx(t.Context(), func(ctx context.Context) error {
-			if err := change(ctx); err != nil {
-				return err
-			}
-			user := auth.User{ID: browserUser(ctx, t, a)}
-			return a.UserUpdated(ctx, auth.UserUpdated{User: user})
-		}))
+		grace := "Grace"
+		user := browser.get("/get-session").decode(t)["user"].(map[string]any)["id"].(string)
+		assert.Must(a.Auth.UpdateProfile(t.Context(), user, user, auth.Profile{Name: &grace}))(t)
 		assert.Equal(t, name(a)+name(b), "GraceAda")
 		assert.NoError(t, b.PollSessionCache(t.Context()))
 		assert.Equal(t, name(b), "Grace")
 	})
-}
-
-// browserUser is the only user of a world.
-func browserUser(ctx context.Context, t *testing.T, w *world) (id string) {
-	t.Helper()
-	assert.NoError(t, w.db.Statement("SELECT id FROM tenon_users").QueryRow(ctx).Scan(&id))
-	return id
 }
 
 func TestRunKeepsTheSessionCacheUpToDate(t *testing.T) {

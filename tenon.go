@@ -85,7 +85,8 @@ func New(cfg Config) (*App, error) {
 	if err := cfg.fill(); err != nil {
 		return nil, err
 	}
-	a := &App{DB: cfg.DB, cfg: cfg, users: authbun.New(cfg.DB)}
+	a := &App{DB: cfg.DB, cfg: cfg}
+	a.users = authbun.NewWatched(cfg.DB, a.forget)
 	for _, wire := range []func() error{
 		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
 		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireAdmin,

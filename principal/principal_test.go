@@ -61,8 +61,8 @@ func serve(ctx context.Context, check func(context.Context) (*principal.Principa
 
 // own is a context that carries a caller by itself.
 type own struct {
-	context.Context
-	p *principal.Principal
+	context.Context //nolint:containedctx // it is a context
+	p               *principal.Principal
 }
 
 func (c own) Value(key any) any {

@@ -16,19 +16,22 @@ var _ account.Store = (*Store)(nil)
 // UpdateProfile implements auth.ProfileStore.
 func (s *Store) UpdateProfile(ctx context.Context, id string, p auth.Profile, now time.Time) (auth.User, error) {
 	m := new(userModel)
-	query := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Model(m).Set("updated_at = ?", now.UTC()).Where("u.id = ?", id).Returning("?Columns")
+	query := s.Bun().NewUpdate().Model(m).Set("updated_at = ?", now.UTC()).Where("u.id = ?", id).Returning("?Columns")
 	if p.Name != nil {
 		query.Set("name = ?", *p.Name)
 	}
 	if p.Image != nil {
 		query.Set("image = ?", *p.Image)
 	}
-	changed, err := affected(query.Exec(ctx))
-	if errors.Is(err, sql.ErrNoRows) || err == nil && changed == 0 {
-		return auth.User{}, auth.ErrUserNotFound
-	}
+	err := s.change(ctx, id, func(ctx context.Context) error {
+		changed, err := affected(query.Conn(s.Conn(ctx)).Exec(ctx))
+		if errors.Is(err, sql.ErrNoRows) || err == nil && changed == 0 {
+			return auth.ErrUserNotFound
+		}
+		return bundb.Wrap("authbun: update a profile", err)
+	})
 	if err != nil {
-		return auth.User{}, bundb.Wrap("authbun: update a profile", err)
+		return auth.User{}, err
 	}
 	return m.user(), nil
 }
@@ -61,10 +64,13 @@ func (s *Store) DeleteUser(ctx context.Context, id string, version int64) error 
 	}
 	deleted, err := affected(s.Bun().NewDelete().Conn(s.Conn(ctx)).Table("tenon_users").
 		Where("id = ?", id).Where("security_version = ?", version).Exec(ctx))
-	if err == nil && deleted == 0 {
+	if err != nil {
+		return bundb.Wrap("authbun: delete a user", err)
+	}
+	if deleted == 0 {
 		return auth.ErrUserNotFound
 	}
-	return bundb.Wrap("authbun: delete a user", err)
+	return s.changed(ctx, id)
 }
 
 // SetEmail implements account.Store.
@@ -80,10 +86,12 @@ func (s *Store) SetEmail(ctx context.Context, userID string, address auth.Addres
 		switch {
 		case bundb.IsUniqueViolation(err):
 			return auth.ErrAddressTaken
-		case err == nil && changed == 0:
+		case err != nil:
+			return bundb.Wrap("authbun: set an address", err)
+		case changed == 0:
 			return auth.ErrUserNotFound
 		}
-		return bundb.Wrap("authbun: set an address", err)
+		return s.changed(ctx, userID)
 	})
 }
 

@@ -138,7 +138,7 @@ func pattern(m admin.Match, text string) string {
 
 // SetProfile implements admin.Store.
 func (s *Store) SetProfile(ctx context.Context, userID, name, image string, now time.Time) error {
-	return s.changeUser(ctx, "set a profile", s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
+	return s.changeUser(ctx, userID, "set a profile", s.Bun().NewUpdate().Table("tenon_users").
 		Set("name = ?", name).Set("image = ?", image).Set("updated_at = ?", now.UTC()).Where("id = ?", userID))
 }
 
@@ -147,22 +147,24 @@ func (s *Store) SetBan(ctx context.Context, b admin.Ban) error {
 	if err := s.RequireTx(ctx); err != nil {
 		return err
 	}
-	return s.changeUser(ctx, "ban a user", s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
+	return s.changeUser(ctx, b.UserID, "ban a user", s.Bun().NewUpdate().Table("tenon_users").
 		Set("banned_at = ?", b.At.UTC()).Set("banned_until = ?", bun.NullTime{Time: b.Until.UTC()}).
 		Set("ban_reason = ?", b.Reason).Set("banned_by = ?", b.ActorID).Set("updated_at = ?", b.At.UTC()).
 		Where("id = ?", b.UserID))
 }
 
 // changeUser runs an update of one user.
-func (s *Store) changeUser(ctx context.Context, what string, query *bun.UpdateQuery) error {
-	changed, err := affected(query.Exec(ctx))
-	if err != nil {
-		return bundb.Wrap("authbun: "+what, err)
-	}
-	if changed == 0 {
-		return auth.ErrUserNotFound
-	}
-	return nil
+func (s *Store) changeUser(ctx context.Context, userID, what string, query *bun.UpdateQuery) error {
+	return s.change(ctx, userID, func(ctx context.Context) error {
+		changed, err := affected(query.Conn(s.Conn(ctx)).Exec(ctx))
+		if err != nil {
+			return bundb.Wrap("authbun: "+what, err)
+		}
+		if changed == 0 {
+			return auth.ErrUserNotFound
+		}
+		return nil
+	})
 }
 
 // LiftBan implements admin.Store.
@@ -202,7 +204,10 @@ func (s *Store) SetSuperuser(ctx context.Context, userID string, superuser bool,
 	changed, err := affected(s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
 		Set("superuser = ?", superuser).Set("updated_at = ?", now.UTC()).
 		Where("id = ?", userID).Where("superuser <> ?", superuser).Exec(ctx))
-	return changed == 1, bundb.Wrap("authbun: set a superuser", err)
+	if err != nil || changed == 0 {
+		return false, bundb.Wrap("authbun: set a superuser", err)
+	}
+	return true, s.changed(ctx, userID)
 }
 
 func (s *Store) requireAnotherSuperuser(ctx context.Context, userID string, now time.Time) error {

@@ -3,6 +3,7 @@
 package authbun
 
 import (
+	"context"
 	"embed"
 	"io/fs"
 	"sync"
@@ -55,14 +56,24 @@ type Store struct {
 	refund          bundb.Statement
 	device          bundb.Statement
 	charges         sync.Map // of auth.Pace to bundb.Statement
+	changed         func(ctx context.Context, userID string) error
 }
 
 var _ auth.Store = (*Store)(nil)
 
 // New returns a Store on db, whose Schema must have been migrated.
 func New(db *bundb.DB) *Store {
+	return NewWatched(db, func(context.Context, string) error { return nil })
+}
+
+// NewWatched is New for a host that remembers something of users. The Store calls
+// changed in the transaction of whatever changes what [SessionJoin] reads of a user,
+// or ends them: a new security version, a ban, another address, profile or power.
+// Its error undoes the change.
+func NewWatched(db *bundb.DB, changed func(ctx context.Context, userID string) error) *Store {
 	return &Store{
 		DB:              db,
+		changed:         changed,
 		userByEmail:     db.Statement(userByEmailSQL),
 		admit:           db.Statement(admitSQL),
 		admitRefund:     db.Statement(admitAndRefundSQL),
@@ -73,4 +84,19 @@ func New(db *bundb.DB) *Store {
 		refund:          db.Statement(refundSQL),
 		device:          db.Statement(deviceSQL),
 	}
+}
+
+// change runs fn, which changes a user, and tells who watches, in one transaction.
+// Inside one it makes no savepoint: what fails here fails the caller.
+func (s *Store) change(ctx context.Context, userID string, fn func(ctx context.Context) error) error {
+	both := func(ctx context.Context) error {
+		if err := fn(ctx); err != nil {
+			return err
+		}
+		return s.changed(ctx, userID)
+	}
+	if s.InTransaction(ctx) {
+		return both(ctx)
+	}
+	return s.InTx(ctx, both)
 }

@@ -157,7 +157,10 @@ func (s *Store) RaiseVersion(ctx context.Context, id string) (int64, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, auth.ErrUserNotFound
 	}
-	return version, bundb.Wrap("authbun: raise a security version", err)
+	if err != nil {
+		return 0, bundb.Wrap("authbun: raise a security version", err)
+	}
+	return version, s.changed(ctx, id)
 }
 
 // Admit implements auth.UserStore.
@@ -193,16 +196,20 @@ func (s *Store) admitAndRefund(ctx context.Context, a auth.Admission) (admitted 
 
 // SetVerified implements auth.ProofStore.
 func (s *Store) SetVerified(ctx context.Context, userID string, now time.Time) (bool, error) {
-	changed, err := affected(s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
-		Set("email_verified = ?", true).Set("updated_at = ?", now.UTC()).
-		Where("id = ?", userID).Where("email_verified = ?", false).Exec(ctx))
-	if err != nil {
-		return false, bundb.Wrap("authbun: record a proof", err)
-	}
-	if changed == 0 {
-		_, err = s.UserByID(ctx, userID)
-	}
-	return changed == 1, err
+	proven := false
+	err := s.change(ctx, userID, func(ctx context.Context) error {
+		changed, err := affected(s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
+			Set("email_verified = ?", true).Set("updated_at = ?", now.UTC()).
+			Where("id = ?", userID).Where("email_verified = ?", false).Exec(ctx))
+		if err != nil {
+			return bundb.Wrap("authbun: record a proof", err)
+		}
+		if proven = changed == 1; !proven {
+			_, err = s.UserByID(ctx, userID)
+		}
+		return err
+	})
+	return proven && err == nil, err
 }
 
 // Password implements auth.CredentialStore.
@@ -283,7 +290,10 @@ func (s *Store) ClaimSuperuser(ctx context.Context, email, userID string, now ti
 		claimed = true
 		_, err = s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
 			Set("superuser = ?", true).Where("id = ?", userID).Exec(ctx)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.changed(ctx, userID)
 	})
 	return claimed && err == nil, bundb.Wrap("authbun: claim superuser", err)
 }

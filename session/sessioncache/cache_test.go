@@ -188,7 +188,8 @@ func TestUseIsRecordedOnceAMinute(t *testing.T) {
 	w.live(grant)
 	w.clocks.setWall(time.Minute)
 	assert.Equal(t, w.finds(func() { assert.Equal(t, w.live(grant).Session.LastSeenAt, w.clocks.now()) }), 0)
-	assert.True(t, w.live(grant) == w.live(grant), "the identity is shared")
+	first, second := w.live(grant), w.live(grant)
+	assert.True(t, first == second, "the identity is shared")
 	assert.Equal(t, w.store.touches.Load(), 4)
 }
 

@@ -46,6 +46,7 @@ func figures() []figure {
 		{"middleware", middlewares},
 		{"migrate", migrations},
 		{"peers", peers},
+		{"growth", growth},
 	}
 }
 
@@ -62,7 +63,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 10, "rounds of which the medians are taken")
-	only := flag.String("only", "", "pattern of the figures to measure: lookup, signin, memory, envelope, signup, middleware, migrate, peers")
+	only := flag.String("only", "", "pattern of the figures to measure: lookup, signin, memory, envelope, signup, middleware, migrate, peers, growth")
 	child := flag.String("child", "", "for the bench itself: be the process whose memory is measured")
 	flag.Parse()
 	if *child != "" {

@@ -47,6 +47,8 @@ func figures() []figure {
 		{"migrate", migrations},
 		{"peers", peers},
 		{"growth", growth},
+		{"refresh", refreshes},
+		{"cache", caches},
 	}
 }
 
@@ -63,7 +65,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 10, "rounds of which the medians are taken")
-	only := flag.String("only", "", "pattern of the figures to measure: lookup, signin, memory, envelope, signup, middleware, migrate, peers, growth")
+	only := flag.String("only", "", "pattern of the figures to measure: lookup, signin, memory, envelope, signup, middleware, migrate, peers, growth, refresh, cache")
 	child := flag.String("child", "", "for the bench itself: be the process whose memory is measured")
 	flag.Parse()
 	if *child != "" {

@@ -43,6 +43,7 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 	app, err := tenon.New(tenon.Config{
 		DB: db, KMS: kms, Mailer: mailbox, BaseURL: o.baseURL,
 		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger, MultiSession: true,
+		ThirdPartyAudience: "https://reports.example", // GET token: for a service that trusts this site's keys
 	})
 	if err != nil {
 		return nil, err

@@ -60,7 +60,7 @@ type PasswordParams struct {
 // owner is told by mail. It refuses to run inside a transaction.
 //
 // Errors: those of [Service.VerifyPassword], auth.ErrStale if the account was
-// changed since the caller's session was looked up, those of password.Prepare.
+// changed since the caller's session was looked up, those of password.Policy.Check.
 func (s *Service) ChangePassword(ctx context.Context, c Caller, p PasswordParams) (auth.User, auth.Grant, error) {
 	userID, err := c.person()
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *Service) elevate(ctx context.Context, c Caller, user auth.User, channel
 // SetPassword gives an account its first password, such as one that was made by
 // a mailed link. The other sessions end and the owner is told by mail. The caller
 // must be fresh. It joins the transaction of ctx. Errors: ErrNotFresh,
-// ErrPasswordAlreadySet, auth.ErrStale, those of password.Prepare,
+// ErrPasswordAlreadySet, auth.ErrStale, those of password.Policy.Check,
 // password.ErrOverloaded.
 func (s *Service) SetPassword(ctx context.Context, c Caller, typed string) error {
 	userID, err := c.freshPerson()

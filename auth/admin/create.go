@@ -23,7 +23,7 @@ type NewUser struct {
 // Create makes a user whose address is not proven, and mails them a link with
 // which they prove it and choose a password. It joins the transaction of ctx.
 // Errors: ErrAddressInUse, ErrRoleUnknown, ErrTypedPassword, those of
-// auth.Service.CreateUser and, with a password, of password.Prepare.
+// auth.Service.CreateUser and, with a password, of password.Policy.Check.
 func (s *Service) Create(ctx context.Context, n NewUser) (Record, error) {
 	switch {
 	case n.Role != "" && n.Role != RoleUser && n.Role != RoleAdmin:

@@ -17,7 +17,7 @@ const MailPasswordSet = "password-set-by-admin"
 // are told by mail, and a link to choose their own goes along (rule R22,
 // ASVS 6.4.6). It hashes before it opens a transaction, so call it outside of
 // one where typed is not empty. Errors: ErrTypedPassword, those of
-// password.Prepare, auth.ErrUserNotFound.
+// password.Policy.Check, auth.ErrUserNotFound.
 func (s *Service) SetPassword(ctx context.Context, userID, actorID, typed string, client auth.Client) error {
 	if typed != "" && !s.cfg.TypedPasswords {
 		return ErrTypedPassword

@@ -90,13 +90,18 @@ func TestASVS628NothingIsCutOffNorChanged(t *testing.T) {
 func TestASVS629AHundredCharactersWork(t *testing.T) {
 	t.Parallel()
 	h := newHasher(t, Config{})
-	prepared, err := Prepare(strings.Repeat("é😀", 50))
-	assert.NoError(t, err)
-	phc, err := h.Hash(t.Context(), prepared)
-	assert.NoError(t, err)
-	match, _, err := h.Verify(t.Context(), phc, prepared)
-	assert.NoError(t, err)
-	assert.True(t, match, "100 characters")
+	for _, raw := range []string{strings.Repeat("é😀", 50), strings.Repeat("😀", 64), strings.Repeat("😀", 256)} {
+		prepared, err := Policy{}.Prepare(t.Context(), Candidate{Password: raw})
+		assert.NoError(t, err)
+		phc, err := h.Hash(t.Context(), prepared)
+		assert.NoError(t, err)
+		match, _, err := h.Verify(t.Context(), phc, prepared)
+		assert.NoError(t, err)
+		assert.True(t, match, raw)
+		match, _, err = h.Verify(t.Context(), phc, strings.TrimSuffix(prepared, "😀"))
+		assert.NoError(t, err)
+		assert.False(t, match, "one character less")
+	}
 }
 
 func TestADifferentPolicyNeedsARehash(t *testing.T) {

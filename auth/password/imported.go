@@ -53,10 +53,11 @@ func ParseImported(s string) (Hash, error) {
 	stored, err := parse(s)
 	if err != nil {
 		var ok bool
-		if stored, ok = parseForeign(s); !ok || !stored.bounded() {
+		if stored, ok = parseForeign(s); !ok {
 			return Hash{}, ErrNotImportable
 		}
-		// What is stored must be readable, whatever spelling it came from.
+		// The caps and what can be read later are judged in one place, whatever the
+		// spelling.
 		if stored, err = parse(stored.encode()); err != nil {
 			return Hash{}, ErrNotImportable
 		}

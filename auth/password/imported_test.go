@@ -282,6 +282,8 @@ func TestImportedHashesTakeSlotsByTheirMemory(t *testing.T) {
 		assert.NoError(t, err)
 		assert.True(t, h.weight(stored.params) == want, fmt.Sprint(s, h.weight(stored.params)))
 	}
+	small := newHasher(t, Config{Algorithm: Argon2id, Memory: 7 << 10, Time: 5, Firebase: firebaseSample()})
+	assert.Equal(t, small.weight(params{algorithm: firebase}), 3) // 16 MiB in shares of 7
 }
 
 func TestUnderFIPSWhatIsRefusedSaysSo(t *testing.T) {

@@ -123,7 +123,7 @@ func TestASVS624ACommonPasswordIsRefusedInItsUsualDisguises(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{
 		"12345678", "password", "PASSWORD", "PaSsWoRd", "P@ssw0rd", "pa$$w0rd", "Password1", "Password123!", "!!password!!", "iloveyou",
-		"trustno1", "evaporator", "1loveyou", "drowssap", "passwordpassword", "monkeymonkey", "12341234", "pass word", "p a s s w o r d",
+		"trustno1", "evaporator", "1loveyou", "drowssap", "rotaropave", "rot4ropav3", "passwordpassword", "monkeymonkey", "12341234", "pass word", "p a s s w o r d",
 		"p\u00e1ssw\u00f6rd", "ｐａｓｓｗｏｒｄ", "sunshine2024", "Qwertyuiop", "qwertyuiop[]", "1nternational",
 	} {
 		err := password.Policy{}.Check(t.Context(), password.Candidate{Password: raw})

@@ -6,38 +6,20 @@ import (
 	"golang.org/x/text/secure/precis"
 )
 
-// Bounds of a password. There are no rules of composition (NIST SP 800-63B,
-// ASVS 6.2.5) and nothing is cut off (ASVS 6.2.8).
+// Bounds of a password; a Policy may ask for more than MinLength. There are no
+// rules of composition (NIST SP 800-63B-4, ASVS 6.2.5) and nothing is cut off
+// (ASVS 6.2.8).
 const (
 	MinLength = 8    // characters, after preparation
 	MaxLength = 256  // characters, after preparation
 	MaxBytes  = 1024 // of input, before anything is done with it
 )
 
-// Prepare returns the text to hash for a password that is being set: Normalize,
-// then MinLength to MaxLength code points. It answers ErrTooShort, ErrTooLong or
-// ErrNotText.
-func Prepare(raw string) (string, error) {
-	if raw == "" {
-		return "", ErrTooShort
-	}
-	prepared, err := Normalize(raw)
-	if err != nil {
-		return "", err
-	}
-	switch n := utf8.RuneCountInString(prepared); {
-	case n < MinLength:
-		return "", ErrTooShort
-	case n > MaxLength:
-		return "", ErrTooLong
-	}
-	return prepared, nil
-}
-
-// Normalize returns the text to verify for a password that is being used: PRECIS
-// OpaqueString (RFC 8265), which keeps case and spaces and makes the same
-// characters from different keyboards the same bytes. It answers ErrTooLong
-// above MaxBytes, and ErrNotText.
+// Normalize returns the text to verify for a password that is being used; for one
+// that is being set there is Policy.Prepare. It is PRECIS OpaqueString (RFC 8265),
+// which keeps case and spaces and makes the same characters from different
+// keyboards the same bytes. What it returns is what stored hashes were made of, so
+// it stays as it is. It answers ErrTooLong above MaxBytes, and ErrNotText.
 func Normalize(raw string) (string, error) {
 	if len(raw) > MaxBytes {
 		return "", ErrTooLong

@@ -162,6 +162,9 @@ func outages(t *testing.T) map[string]http.HandlerFunc {
 	_, suffix := digest(secret)
 	elsewhere := serve(t, text(other+":1"))
 	huge := strings.Repeat(other+":1\r\n", 1<<15)
+	// The byte after the last that is read falls into a count: what is left of the
+	// line is one, too.
+	cut := other + ":123\n" + strings.Repeat(other+":12345678\n", 1<<15)
 	return map[string]http.HandlerFunc{
 		"500":                 func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
 		"429":                 func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) },
@@ -171,6 +174,7 @@ func outages(t *testing.T) map[string]http.HandlerFunc {
 		"slow":                trickle,
 		"huge":                text(huge),
 		"huge, with a hit":    text(suffix+":1", huge),
+		"huge, cut in a line": text(cut),
 		"one endless line":    text(strings.Repeat("A", 1<<21)),
 		"empty":               text(),
 		"HTML":                text("<html>", "</html>"),

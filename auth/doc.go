@@ -73,7 +73,9 @@
 // # Security notes
 //
 // Password hashes are sealed under keys that are not in the database, and bound to
-// their row. Known, unknown, banned and unproven addresses get the same bytes
+// their row. New passwords are judged by Config.PasswordPolicy before anything is
+// looked up. While imported hashes wait for their first sign-in, the decoy of an
+// identifier is of their kind as often as a user's hash is. Known, unknown, banned and unproven addresses get the same bytes
 // after the same statements and one hash in the same slots. Pages of mailed links
 // consume nothing on GET, keep the secret out of addresses, and need a nonce.
 package auth

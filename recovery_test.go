@@ -288,6 +288,7 @@ func TestCVE_2026_26060_AUsedResetLinkEndsTheOthers(t *testing.T) {
 		for _, dead := range []string{first, second} {
 			assert.Equal(t, b.reset(dead, "a third password").code(t), "INVALID_TOKEN")
 		}
+		assert.Equal(t, w.count(t, "tenon_one_time_tokens WHERE purpose = 'rst:reset-password' AND consumed_at IS NULL"), 0)
 		assert.Equal(t, b.signInWith(email, newPassword).StatusCode, http.StatusOK)
 	})
 }
@@ -314,6 +315,8 @@ func TestR1_AChangeOfTheAccountEndsResetLinks(t *testing.T) {
 		b := w.user(t, email)
 		link := w.newResetLink(t, email)
 		assert.NoError(t, w.reset(t.Context(), newPassword))
+		led := b.get("/reset-password/" + link + "?callbackURL=%2Fx")
+		assert.Equal(t, led.Header.Get("Location"), "/x?error=INVALID_TOKEN")
 		assert.Equal(t, b.reset(link, "a third password").code(t), "INVALID_TOKEN")
 		assert.Equal(t, b.signInWith(email, newPassword).StatusCode, http.StatusOK)
 	})

@@ -20,6 +20,7 @@ func (a *App) wireAccount() (err error) {
 		Tokens:     a.tokens,
 		Sessions:   sessions{a.Sessions},
 		Neighbours: a.Organizations,
+		Codes:      stepUpCodes{a},
 		Now:        a.DB.Now,
 	})
 	if err != nil {

@@ -1,9 +1,13 @@
 package tenon
 
 import (
+	"context"
 	"net/http"
 
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/passwordless"
+	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -24,8 +28,46 @@ func (a *App) wirePasswordless() (err error) {
 		ProductName:     a.cfg.ProductName,
 		RedirectTargets: a.cfg.RedirectTargets,
 		Auth:            a.authHTTP,
+		Owner:           a.owner,
+		MoveTo:          a.moveTo,
+		FreshFor:        account.DefaultFreshFor,
 	})
 	return err
+}
+
+// owner is the signed-in user as package passwordless knows one: in a session of
+// their own.
+func (a *App) owner(r *http.Request) (passwordless.Owner, error) {
+	caller, err := a.Caller(r)
+	if err != nil {
+		return passwordless.Owner{}, err
+	}
+	p := caller.Principal
+	if p.SessionID == "" || p.APIKeyID != "" || p.ImpersonatorID != "" {
+		return passwordless.Owner{}, problem.ErrForbidden
+	}
+	return passwordless.Owner{
+		UserID: p.UserID, SessionID: p.SessionID, SecurityVersion: caller.SecurityVersion, Client: caller.Client,
+	}, nil
+}
+
+// moveTo gives the account of who sent r another address.
+func (a *App) moveTo(r *http.Request, to auth.Address, consume func(ctx context.Context) error) error {
+	caller, err := a.Caller(r)
+	if err != nil {
+		return err
+	}
+	_, err = a.Account.MoveTo(r.Context(), caller, to, consume)
+	return err
+}
+
+// stepUpCodes lets package account check codes that package passwordless mails,
+// which is wired after it.
+type stepUpCodes struct{ app *App }
+
+// CheckStepUpCode implements account.Codes.
+func (c stepUpCodes) CheckStepUpCode(ctx context.Context, userID, sessionID, code string) error {
+	return c.app.Passwordless.CheckStepUpCode(ctx, userID, sessionID, code)
 }
 
 // Flow returns the flow that an earlier request for a link or a code left in the

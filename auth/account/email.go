@@ -301,6 +301,31 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (auth.Us
 	return moved, nil
 }
 
+// MoveTo moves the caller's account to an address whose mailbox was just proven by
+// a code, as the present one's was, in one transaction that joins that of ctx. What
+// was in flight is dead and the other sessions end; the old address is told.
+// consume uses the proof up in that transaction. The caller must be fresh. Errors:
+// ErrNotFresh, auth.ErrStale, auth.ErrAddressTaken, those of consume.
+func (s *Service) MoveTo(ctx context.Context, c Caller, to auth.Address, consume func(ctx context.Context) error) (auth.User, error) {
+	userID, err := c.freshPerson()
+	if err != nil {
+		return auth.User{}, err
+	}
+	change := auth.Change{UserID: userID, From: c.SecurityVersion, KeepSession: c.Principal.SessionID, Notice: MailEmailChanged}
+	var moved auth.User
+	err = s.cfg.Auth.Secure(ctx, change, func(ctx context.Context, user auth.User) error {
+		if err := consume(ctx); err != nil {
+			return err
+		}
+		moved, err = s.moveTo(ctx, user, to, c.Client)
+		return err
+	})
+	if err != nil {
+		return auth.User{}, fmt.Errorf("account: change an address: %w", err)
+	}
+	return moved, nil
+}
+
 // moveTo gives the user another address, inside the transaction that secures it.
 func (s *Service) moveTo(ctx context.Context, user auth.User, to auth.Address, client auth.Client) (auth.User, error) {
 	// Sign-ups first: whoever proves one locks the address before it makes a user.

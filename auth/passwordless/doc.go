@@ -29,6 +29,11 @@
 // go on working. [Service.SignIn], [Service.VerifyEmail] and [Service.ResetPassword]
 // use codes up, [Service.Check] does not.
 //
+// Signed-in users get codes that belong to their session: [Service.SendStepUp]
+// proves the mailbox of somebody without a password again (rule R12), and
+// [Service.RequestEmail] and [Service.ChangeEmail] move an account to another
+// address by the codes of both mailboxes.
+//
 // # New people
 //
 // Unless Policy.NoSignUp says otherwise, the mailbox of an unknown address becomes

@@ -16,6 +16,8 @@ var (
 	// ErrPurpose means that codes for this are not available here.
 	ErrPurpose = problem.New(problem.Invalid, "INVALID_OTP_TYPE",
 		"Codes of this type are not available here.")
+	// ErrSameEmail means that a user asked to move to the address they have.
+	ErrSameEmail = problem.New(problem.Invalid, "EMAIL_UNCHANGED", "That is your address already.")
 	// ErrOtherBrowser means that a script wants to use a link that another browser
 	// asked for, without a person who was told so (rule R24).
 	ErrOtherBrowser = problem.New(problem.PermissionDenied, "OTHER_BROWSER",

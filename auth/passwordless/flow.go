@@ -26,3 +26,10 @@ func hashFlow(t token.Token) []byte {
 	sum := sha256.Sum256([]byte("tenon flow v1\x00" + t.Secret().Reveal()))
 	return sum[:]
 }
+
+// sessionFlow is the flow of what a signed-in user asks for: it belongs to the
+// session, and needs no cookie of its own.
+func sessionFlow(sessionID string) []byte {
+	sum := sha256.Sum256([]byte("tenon session flow v1\x00" + sessionID))
+	return sum[:]
+}

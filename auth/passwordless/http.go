@@ -1,9 +1,12 @@
 package passwordless
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/internal/cookie"
@@ -25,12 +28,24 @@ type HandlerConfig struct {
 	RedirectTargets []string
 	// Auth answers sign-ins.
 	Auth *auth.Handler
+	// Owner returns the signed-in user who sent a request, in a session of their
+	// own: nobody who impersonates them. Defaults to nil, which leaves out the codes
+	// of signed-in users.
+	Owner func(r *http.Request) (Owner, error)
+	// MoveTo gives the account of the signed-in user who sent r another address, as
+	// Service.ChangeEmail wants it. Defaults to nil, which leaves out the change of
+	// the address by codes.
+	MoveTo func(r *http.Request, to auth.Address, consume func(ctx context.Context) error) error
+	// FreshFor is how old the last proof of a user may be who changes the address.
+	// Defaults to 10 minutes.
+	FreshFor time.Duration
 }
 
 // Handler serves the package over HTTP. Each endpoint is a method, for hosts that
 // route by themselves; Routes lists them. It is safe for concurrent use.
 type Handler struct {
 	svc       *Service
+	cfg       HandlerConfig
 	auth      *auth.Handler
 	cookies   cookie.Policy
 	links     link.Parking
@@ -63,8 +78,9 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("passwordless: handler: %w", err)
 	}
+	cfg.FreshFor = cmp.Or(cfg.FreshFor, 10*time.Minute)
 	return &Handler{
-		svc: svc, auth: cfg.Auth, cookies: cookies, links: link.Parking{Cookies: cookies, Name: cookieLink},
+		svc: svc, cfg: cfg, auth: cfg.Auth, cookies: cookies, links: link.Parking{Cookies: cookies, Name: cookieLink},
 		pages: pages, nonces: page.NewNonces(cookies), redirects: redirects,
 	}, nil
 }
@@ -77,6 +93,9 @@ func (h *Handler) Routes() route.Table {
 	}
 	if !h.svc.cfg.Policy.NoCodes {
 		table = append(table, h.codeRoutes()...)
+	}
+	if !h.svc.cfg.Policy.NoCodes && h.cfg.Owner != nil && h.cfg.MoveTo != nil {
+		table = append(table, h.emailRoutes()...)
 	}
 	if h.svc.cfg.Policy.ResetByCode {
 		table = append(table, h.resetRoutes()...)
@@ -126,6 +145,21 @@ func (h *Handler) codeRoutes() route.Table {
 			Method: http.MethodPost, Path: "/sign-in/email-otp", Access: route.Public, FirstFactor: true, Limit: route.LimitCode,
 			Summary: "Sign in with a mailed code",
 			Request: signInRequest{}, Response: auth.SignInResponse{}, Handler: h.SignIn,
+		},
+	}
+}
+
+func (h *Handler) emailRoutes() route.Table {
+	return route.Table{
+		{
+			Method: http.MethodPost, Path: "/email-otp/request-email-change", Access: route.User, Fresh: h.cfg.FreshFor, Limit: route.LimitAccount,
+			Summary: "Mail a code to a new address, with the one that was mailed to the present address",
+			Request: requestEmailRequest{}, Response: successResponse{}, Handler: h.RequestEmail,
+		},
+		{
+			Method: http.MethodPost, Path: "/email-otp/change-email", Access: route.User, Fresh: h.cfg.FreshFor, Limit: route.LimitAccount,
+			Summary: "Move to the new address with the code that was mailed there",
+			Request: changeEmailRequest{}, Response: successResponse{}, Handler: h.ChangeEmail,
 		},
 	}
 }

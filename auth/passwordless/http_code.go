@@ -10,7 +10,7 @@ import (
 
 type sendCodeRequest struct {
 	Email     string `json:"email" required:"true" maxLength:"254" description:"The address that gets the code"`
-	Type      string `json:"type" required:"true" enum:"email-verification,sign-in,forget-password,change-email" description:"What the code is for"`
+	Type      string `json:"type" required:"true" enum:"email-verification,sign-in,forget-password,change-email,step-up" description:"What the code is for; step-up is for the signed-in user"`
 	FlowToken string `json:"flowToken" maxLength:"200" description:"The flow of an earlier request, for clients without cookies"`
 }
 
@@ -29,6 +29,10 @@ func (h *Handler) SendCode(w http.ResponseWriter, r *http.Request) {
 	var body sendCodeRequest
 	if err := route.Decode(r, &body); err != nil {
 		problem.Write(w, r, err)
+		return
+	}
+	if Purpose(body.Type) == PurposeStepUp {
+		h.sendStepUp(w, r, body.Email)
 		return
 	}
 	h.send(w, r, SendCodeParams{Email: body.Email, Purpose: Purpose(body.Type), Flow: body.FlowToken})

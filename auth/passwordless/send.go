@@ -41,7 +41,13 @@ func (s *Service) SendCode(ctx context.Context, p SendCodeParams) (flow token.Se
 		if err != nil {
 			return err
 		}
-		return s.postCode(ctx, f, p, hashFlow(known))
+		c, kind := s.aim(f, p.Purpose)
+		c.Flow, c.Purpose, c.Email = hashFlow(known), p.Purpose, address.Key
+		letter := auth.Letter{To: f.mailbox(), Kind: kind, Every: mailEvery, Client: p.Client}
+		if kind == "" {
+			letter.Kind, letter.Silent = MailSignInCode, true
+		}
+		return s.postCode(ctx, c, letter, f.user.Name)
 	})
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("passwordless: send a code: %w", err)
@@ -63,9 +69,7 @@ func (s *Service) offers(purpose Purpose) bool {
 // postCode puts the code's row into place and mails the code. What is not mailed
 // leaves the flow with the code that it had, or with a row that no code fits: rows
 // are there whatever the address is, so that guesses are answered alike.
-func (s *Service) postCode(ctx context.Context, f found, p SendCodeParams, flow []byte) error {
-	c, kind := s.aim(f, p.Purpose)
-	c.Flow, c.Purpose, c.Email = flow, p.Purpose, f.address.Key
+func (s *Service) postCode(ctx context.Context, c Code, letter auth.Letter, name string) error {
 	c.AskedAt = s.now()
 	c.ExpiresAt = c.AskedAt.Add(Life)
 	var err error
@@ -83,12 +87,8 @@ func (s *Service) postCode(ctx context.Context, f found, p SendCodeParams, flow 
 	if c.Verifier, err = s.seal(ctx, c, code); err != nil {
 		return err
 	}
-	letter := auth.Letter{To: f.mailbox(), Kind: kind, Every: mailEvery, Client: p.Client, Silent: kind == ""}
-	if letter.Silent {
-		letter.Kind = MailSignInCode
-	}
 	_, err = s.cfg.Users.Post(ctx, letter, func(ctx context.Context) (mail.Data, error) {
-		return mail.Data{Name: f.user.Name, Email: letter.To.Display, Code: code, ExpiresIn: Life}, s.store.PutCode(ctx, c)
+		return mail.Data{Name: name, Email: letter.To.Display, Code: code, ExpiresIn: Life}, s.store.PutCode(ctx, c)
 	})
 	if err != nil {
 		return err

@@ -19,6 +19,11 @@ const (
 	PurposeVerifyEmail Purpose = "email-verification"
 	// PurposeReset sets a new password, where Policy.ResetByCode allows it.
 	PurposeReset Purpose = "forget-password"
+	// PurposeNewEmail proves the address that a signed-in user wants to move to.
+	PurposeNewEmail Purpose = "change-email"
+	// PurposeStepUp proves the mailbox of a signed-in user again (rule R12). It is
+	// the one name that the official client does not have.
+	PurposeStepUp Purpose = "step-up"
 )
 
 // Code is a mailed code without its digits. There is one for each flow, purpose and

@@ -22,25 +22,33 @@ type CodeParams struct {
 // factorMailbox is what hooks hear of a wrong code.
 const factorMailbox = "mailbox"
 
-// guess checks a code that is for purpose. It charges the guess to the address and
-// to the code before it compares, each by a statement that commits alone (rules R8,
-// R10). What asks nothing of a code, because the flow never asked for one, costs
-// nobody a guess.
+// guess checks a code that was asked for in a flow, and is for purpose.
 func (s *Service) guess(ctx context.Context, purpose Purpose, p CodeParams) (Code, auth.GuessKey, error) {
-	none := func(err error) (Code, auth.GuessKey, error) { return Code{}, auth.GuessKey{}, err }
 	if s.store.InTransaction(ctx) {
-		return none(auth.ErrInTransaction)
+		return Code{}, auth.GuessKey{}, auth.ErrInTransaction
 	}
 	address, err := auth.ParseAddress(p.Email)
 	if err != nil {
-		return none(err)
+		return Code{}, auth.GuessKey{}, err
 	}
-	flow, flowErr := token.Parse(token.KindFlow, p.Flow)
+	flow, err := token.Parse(token.KindFlow, p.Flow)
+	if err != nil || !s.offers(purpose) {
+		return Code{}, auth.GuessKey{}, ErrInvalidCode
+	}
+	return s.guessIn(ctx, hashFlow(flow), purpose, address, p)
+}
+
+// guessIn checks a code of a flow. It charges the guess to the address and to the
+// code before it compares, each by a statement that commits alone (rules R8, R10).
+// What asks nothing of a code, because the flow never asked for one, costs nobody a
+// guess.
+func (s *Service) guessIn(ctx context.Context, flow []byte, purpose Purpose, address auth.Address, p CodeParams) (Code, auth.GuessKey, error) {
+	none := func(err error) (Code, auth.GuessKey, error) { return Code{}, auth.GuessKey{}, err }
 	typed, ok := cleanCode(p.Code)
-	if !ok || flowErr != nil || !s.offers(purpose) {
+	if !ok {
 		return none(ErrInvalidCode)
 	}
-	c, err := s.store.FindCode(ctx, hashFlow(flow), purpose, address.Key)
+	c, err := s.store.FindCode(ctx, flow, purpose, address.Key)
 	if errors.Is(err, token.ErrNotFound) || err == nil && s.now().Sub(c.AskedAt) >= flowLife {
 		return none(ErrInvalidCode)
 	}
@@ -52,20 +60,25 @@ func (s *Service) guess(ctx context.Context, purpose Purpose, p CodeParams) (Cod
 		return none(err)
 	}
 	fits, err := s.compare(ctx, c, typed)
+	if err == nil && !fits {
+		err = s.failed(ctx, c, p.Client)
+	}
 	if err != nil {
 		return none(err)
 	}
-	if !fits {
-		failed := auth.SignInFailed{Factor: factorMailbox, Client: p.Client}
-		if c.SecurityVersion > 0 {
-			failed.UserID = c.Subject
-		}
-		if err := s.cfg.Users.Failed(ctx, failed); err != nil {
-			return none(err)
-		}
-		return none(ErrInvalidCode)
-	}
 	return c, key, nil
+}
+
+// failed leaves the trace of a wrong code and returns the one answer to it.
+func (s *Service) failed(ctx context.Context, c Code, client auth.Client) error {
+	failed := auth.SignInFailed{Factor: factorMailbox, Client: client}
+	if c.SecurityVersion > 0 {
+		failed.UserID = c.Subject
+	}
+	if err := s.cfg.Users.Failed(ctx, failed); err != nil {
+		return err
+	}
+	return ErrInvalidCode
 }
 
 // charge counts a guess at the codes of an address.

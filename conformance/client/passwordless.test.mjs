@@ -108,6 +108,20 @@ for (const database of databases) {
       assertTokensNull(who);
     });
 
+    test("emailOtp.requestEmailChange, emailOtp.changeEmail", async () => {
+      const who = browser(server, plugins), { email } = await signUp(server, who), newEmail = address("lovelace");
+      ok(await who.client.signIn.email({ email, password }));
+      await refused(who.client.emailOtp.requestEmailChange({ newEmail }), 400, "INVALID_OTP");
+      ok(await who.client.emailOtp.sendVerificationOtp({ email, type: "email-verification" }));
+      const { code: present } = await server.mailTo(email, 2);
+      assert.equal(ok(await who.client.emailOtp.requestEmailChange({ newEmail, otp: present })).success, true);
+      const { code: otp } = await server.mailTo(newEmail);
+      assert.equal(ok(await who.client.emailOtp.changeEmail({ newEmail, otp })).success, true);
+      assert.equal(ok(await who.client.getSession()).user.email, newEmail);
+      await refused(browser(server).client.signIn.email({ email, password }), 401, "INVALID_EMAIL_OR_PASSWORD");
+      assertNoSecret(who);
+    });
+
     test("R7: links and codes are asked for alike by known and unknown addresses", async () => {
       const { email } = await signUp(server, browser(server));
       const seen = [];

@@ -23,8 +23,9 @@
 // [Service.Lookup] refuses junk by its checksum, without I/O. Otherwise it takes
 // one prepared statement that reads the session, its user, and the role in the
 // active organization as they are now (rule R18), and one HMAC. Nothing is
-// cached: a revocation, a ban and a new role act on the next request. Once a
-// minute a second statement records that the session was used.
+// cached, unless the host puts package sessioncache before it: a revocation, a ban
+// and a new role act on the next request. Once a minute a second statement records
+// that the session was used.
 //
 // # Bearer sessions
 //

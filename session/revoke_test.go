@@ -283,6 +283,17 @@ func TestMaintainDropsWhatEndedADayAgo(t *testing.T) {
 	batches := &pruned{Store: w.store}
 	w.svc = assert.Must(session.New(batches, session.Config{Peppers: w.keys}))(t)
 	live := w.start(w.facts("u1"))
+	ended := w.start(w.facts("u1"))
+	assert.NoError(t, w.svc.SignOut(t.Context(), ended.Token.Reveal()))
+	for range 2 {
+		w.clock.advance(12 * time.Hour)
+		assert.NoError(t, w.svc.Maintain(t.Context()))
+		assert.Len(t, assert.Must(w.svc.RecentRevocations(t.Context(), time.Time{}, 9))(t), 1)
+	}
+	w.clock.advance(time.Microsecond)
+	assert.NoError(t, w.svc.Maintain(t.Context()))
+	assert.Len(t, assert.Must(w.svc.RecentRevocations(t.Context(), time.Time{}, 9))(t), 0)
+	batches.calls = 0
 	assert.NoError(t, w.svc.Maintain(t.Context()))
 	assert.Equal(t, batches.before, w.clock.Now().Truncate(time.Microsecond).Add(-24*time.Hour))
 	w.live(live)

@@ -53,7 +53,7 @@ func TestANotificationIsHeardByEveryListener(t *testing.T) {
 
 func TestAConnectionThatListenedIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
-	db := open(t, bundb.Config{MaxOpenConns: 2})
+	db := open(t, bundb.Config{MaxOpenConns: 4})
 	channel := rand.Text()
 	ctx, cancel := context.WithCancel(t.Context())
 	heard, ended := listening(ctx, db, channel)
@@ -89,9 +89,11 @@ func TestAKilledListenerReportsAnOutage(t *testing.T) {
 	assert.ErrorIs(t, <-ended, context.Canceled)
 }
 
-func TestThereIsNothingToListenToBehindAPooler(t *testing.T) {
+func TestThereIsNothingToListenToBehindAPoolerOrInASmallPool(t *testing.T) {
 	t.Parallel()
-	db := open(t, bundb.Config{NoStatementCache: true})
-	assert.NoError(t, db.Listen(t.Context(), "x", func() { t.Error("heard something") }))
-	assert.NoError(t, db.Notify(t.Context(), "x"))
+	for _, cfg := range []bundb.Config{{NoStatementCache: true}, {MaxOpenConns: 1}, {MaxOpenConns: 3}} {
+		db := open(t, cfg)
+		assert.NoError(t, db.Listen(t.Context(), "x", func() { t.Error("heard something") }))
+		assert.NoError(t, db.Notify(t.Context(), "x"))
+	}
 }

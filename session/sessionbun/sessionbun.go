@@ -16,7 +16,8 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Schema returns the migrations of the package's table, tenon_sessions.
+// Schema returns the migrations of the package's tables, tenon_sessions and
+// tenon_session_revocations.
 func Schema() bundb.Schema {
 	// Sub fails only for a path that is not valid, and this one is.
 	files, _ := fs.Sub(migrations, "migrations")

@@ -124,13 +124,13 @@ func TestMigrationsGoUpAndDownAndUp(t *testing.T) {
 // schemaOf describes the tables and indexes of the package.
 func schemaOf(t *testing.T, db *bundb.DB) string {
 	t.Helper()
-	query := "SELECT sql FROM sqlite_master WHERE tbl_name LIKE 'tenon_sessions%' AND sql IS NOT NULL ORDER BY name"
+	query := "SELECT sql FROM sqlite_master WHERE tbl_name LIKE 'tenon_session%' AND sql IS NOT NULL ORDER BY name"
 	if db.Dialect() == bundb.Postgres {
 		query = `
 SELECT column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(collation_name, '')
-FROM information_schema.columns WHERE table_schema = current_schema() AND table_name LIKE 'tenon_sessions%'
+FROM information_schema.columns WHERE table_schema = current_schema() AND table_name LIKE 'tenon_session%'
 UNION ALL
-SELECT replace(indexdef, schemaname, '') FROM pg_indexes WHERE schemaname = current_schema() AND tablename LIKE 'tenon_sessions%'
+SELECT replace(indexdef, schemaname, '') FROM pg_indexes WHERE schemaname = current_schema() AND tablename LIKE 'tenon_session%'
 ORDER BY 1`
 	}
 	rows := assert.Must(db.Raw(t.Context()).QueryContext(t.Context(), query))(t)

@@ -235,8 +235,9 @@ func (w *world) signInBearer() func() (*session.Identity, error) {
 func TestATransactionAsksTheDatabase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
-	grant := w.signIn()
+	grant, access := w.signIn(), w.signInBearer()
 	w.live(grant)
+	bearer := assert.Must(access())(t)
 	stop := errors.New("stop here")
 	err := w.fake.InTx(t.Context(), func(ctx context.Context) error {
 		raw := grant.Token.Reveal()
@@ -245,12 +246,33 @@ func TestATransactionAsksTheDatabase(t *testing.T) {
 		}
 		_, err := w.cache.Lookup(ctx, raw)
 		assert.ErrorIs(t, err, session.ErrNoSession)
-		_, err = w.cache.LookupSession(ctx, grant.Session.ID, 1)
+		if _, err = w.svc.RevokeAll(ctx, bearer.User.ID); err != nil {
+			return err
+		}
+		_, err = w.cache.LookupSession(ctx, bearer.Session.ID, 1)
 		assert.ErrorIs(t, err, session.ErrNoSession)
 		return stop
 	})
 	assert.ErrorIs(t, err, stop)
-	assert.Equal(t, w.finds(func() { w.live(grant) }), 0) // nothing was committed
+	assert.Equal(t, w.finds(func() { // nothing was committed
+		w.live(grant)
+		assert.Must(access())(t)
+	}), 0)
+}
+
+func TestAnEntryInUseIsSparedOnce(t *testing.T) {
+	t.Parallel()
+	for spared := range 8 {
+		w := newWorld(t, func(c *sessioncache.Config) { c.MaxEntries = 8 })
+		var grants []session.Grant
+		for range 8 {
+			grants = append(grants, w.signIn())
+			w.live(grants[len(grants)-1])
+		}
+		w.live(grants[spared])
+		w.live(w.signIn())
+		assert.Equal(t, w.finds(func() { w.live(grants[spared]) }), 0)
+	}
 }
 
 func TestTheCacheIsBounded(t *testing.T) {

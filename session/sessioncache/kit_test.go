@@ -65,6 +65,7 @@ type gate struct {
 	session.Store
 	finds, touches atomic.Int64
 	deaf           atomic.Bool // to what is revoked, as if by another process
+	touching       atomic.Pointer[stall]
 
 	mu     sync.Mutex
 	stalls []*stall
@@ -140,7 +141,12 @@ func (g *gate) FindSessionByID(ctx context.Context, id string) (session.Found, e
 
 func (g *gate) TouchSession(ctx context.Context, t session.Touch) error {
 	g.touches.Add(1)
-	return g.Store.TouchSession(ctx, t)
+	err := g.Store.TouchSession(ctx, t)
+	if s := g.touching.Swap(nil); s != nil {
+		close(s.reached)
+		<-s.release
+	}
+	return err
 }
 
 // world is a cache before a service on a Fake.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/internal/door"
@@ -89,6 +90,9 @@ func TestR17_OnlyARevocationOfItsOwnOvertakesALookup(t *testing.T) {
 	close(stalled.release)
 	assert.NoError(t, (<-answered).err)
 	assert.Equal(t, w.finds(func() { w.live(grant) }), 0)
+	assert.Equal(t, w.store.finds.Load(), 1)
+	assert.NoError(t, w.svc.Revoke(t.Context(), "u1", w.signInAs("u1", "").Session.ID))
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 0)
 
 	// Where there were more than are told apart, it may have been its own.
 	stalled = w.store.stall()
@@ -102,6 +106,38 @@ func TestR17_OnlyARevocationOfItsOwnOvertakesALookup(t *testing.T) {
 	before := w.store.finds.Load()
 	assert.NoError(t, (<-answered).err)
 	assert.Equal(t, w.store.finds.Load()-before, 1)
+}
+
+func TestR17_AHitOvertakenByARevocation(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(w *world, g session.Grant){
+		"revoked":   func(w *world, g session.Grant) { assert.NoError(t, w.svc.SignOut(t.Context(), g.Token.Reveal())) },
+		"too old":   func(w *world, _ session.Grant) { w.clocks.age(bound) },
+		"evicted":   func(w *world, _ session.Grant) { w.cache.Forget(session.Revocation{}) },
+		"unchanged": func(*world, session.Grant) {},
+	} {
+		w := newWorld(t, nil)
+		grant := w.signIn()
+		w.live(grant)
+		w.clocks.setWall(time.Minute) // the hit records the use, and waits for it
+		stalled := &stall{make(chan struct{}), make(chan struct{})}
+		w.store.touching.Store(stalled)
+		answered := w.asking(t.Context(), grant)
+		<-stalled.reached
+		end(w, grant)
+		more := w.finds(func() {
+			close(stalled.release)
+			a := <-answered
+			if name == "revoked" {
+				assert.ErrorIs(t, a.err, session.ErrNoSession)
+			} else {
+				assert.NoError(t, a.err)
+			}
+		})
+		if (more == 0) != (name == "unchanged") {
+			t.Errorf("%s: %d more lookups", name, more)
+		}
+	}
 }
 
 func TestARollbackForgetsNothing(t *testing.T) {
@@ -327,4 +363,31 @@ func TestCVE_2026_33496_NoTwoQuestionsHaveOneKey(t *testing.T) {
 	found := assert.Must(access())(t)
 	_, err = w.cache.LookupSession(t.Context(), found.Session.ID, 2)
 	assert.ErrorIs(t, err, session.ErrNoSession)
+}
+
+func TestR12_AnElevationReplacesWhatIsRemembered(t *testing.T) {
+	t.Parallel()
+	for _, bearer := range []bool{false, true} {
+		w := newWorld(t, nil)
+		w.put("u1", nil)
+		grant := assert.Must(w.svc.StartTrusted(t.Context(), session.TrustedStart{UserID: "u1", SecurityVersion: 1, Bearer: bearer}))(t)
+		ask := func(g session.Grant) (*session.Identity, error) {
+			if bearer {
+				return w.cache.LookupSession(t.Context(), g.Session.ID, 1)
+			}
+			return w.lookup(g)
+		}
+		before := assert.Must(ask(grant))(t)
+		w.clocks.pass(time.Second)
+		elevated := assert.Must(w.svc.Elevate(t.Context(), before.Principal(), door.NewProof(door.Proven{
+			UserID: "u1", SecurityVersion: 1, Channel: "totp", At: w.clocks.now(),
+		})))(t)
+		after := assert.Must(ask(elevated))(t)
+		assert.Equal(t, after.Session.ID, before.Session.ID)
+		assert.Equal(t, []any{before.Principal().Assurance, after.Principal().Assurance}, []any{1, 2})
+		assert.True(t, after.Principal().FreshAt.After(before.Principal().FreshAt), "the proof is known")
+		if !bearer {
+			w.dead(grant) // the earlier token
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/ratelimit"
 )
 
 // FirstFactors returns the patterns that the table marks as first factors.
@@ -30,3 +31,6 @@ func (a *App) LimitClasses() map[string]string {
 
 // PollSessionCache does what Run does every half second.
 func (a *App) PollSessionCache(ctx context.Context) error { return a.sessionCache.Poll(ctx) }
+
+// DeviceRule is what a known device may ask where its network has used up its part.
+func DeviceRule() ratelimit.Rule { return deviceRule() }

@@ -22,6 +22,7 @@ type home struct {
 	Error   string
 	ErrorIn string // the form with the error
 	Notice  string
+	Code    bool // ask for the code that was mailed
 }
 
 type form struct{ Name, Email string }
@@ -36,6 +37,7 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) {
 		"sent":      "Nearly there: open the mail that we sent you, in the mailbox, and confirm your address.",
 		"verified":  "Your address is confirmed. Sign in with your password.",
 		"bye":       "You are signed out.",
+		"mailed":    "Look into the mailbox: if we can mail you there, it holds a link.",
 		"changed":   "Your password is changed. You are signed out on all other devices.",
 		"asked":     "Open the mail that went to your present address, in the mailbox, and confirm that you want to move.",
 		"confirmed": "Thank you. If there is another mail for the new address, confirm that one, too.",

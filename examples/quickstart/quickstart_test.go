@@ -150,6 +150,35 @@ func TestAPersonLooksAfterTheirAccount(t *testing.T) {
 	})
 }
 
+func TestAPersonWithoutAPassword(t *testing.T) {
+	t.Parallel()
+	bundbtest.Each(t, nil, func(t *testing.T, db *bundb.DB) {
+		s := newTestServer(t, db)
+		p := newPerson(t, s)
+		ada := url.Values{"email": {"ada@example.com"}}
+		ask := func(what string) string {
+			_, page := p.send(http.MethodPost, site+"/mail-me", url.Values{"email": ada["email"], "what": {what}})
+			assert.NoError(t, s.app.Drain(t.Context()))
+			return page
+		}
+		assert.Contains(t, ask("code"), "Enter your code")
+		message, _ := s.mailbox.Last("ada@example.com")
+		_, page := p.send(http.MethodPost, site+"/enter-code", url.Values{"email": ada["email"], "code": {"12345"}})
+		assert.Contains(t, page, "The code is wrong")
+		_, page = p.send(http.MethodPost, site+"/enter-code", url.Values{"email": ada["email"], "code": {message.Code}})
+		assert.Contains(t, page, "Hello, ada")
+		p.send(http.MethodPost, site+"/sign-out", url.Values{})
+		assert.Contains(t, ask("link"), "Look into the mailbox")
+		message, _ = s.mailbox.Last("ada@example.com")
+		_, page = p.send(http.MethodGet, message.Links[0], nil)
+		assert.Contains(t, page, "Sign in as ada@example.com")
+		assert.Contains(t, ask("password"), "Look into the mailbox")
+		message, _ = s.mailbox.Last("ada@example.com")
+		_, page = p.send(http.MethodGet, message.Links[0], nil)
+		assert.Contains(t, page, "Choose a new password")
+	})
+}
+
 func TestR33_DevelopmentStaysAtHome(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, bundbtest.SQLite(t))

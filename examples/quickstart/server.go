@@ -70,6 +70,8 @@ func (s *server) handler() http.Handler {
 	} {
 		mux.Handle("POST "+path, s.app.RequireUser(s.app.RateLimit(tenon.RateLimitAccount, form)))
 	}
+	mux.Handle("POST /mail-me", s.app.Middleware(s.app.RateLimit(tenon.RateLimitMail, http.HandlerFunc(s.mailMe))))
+	mux.Handle("POST /enter-code", s.app.Middleware(s.app.RateLimit(tenon.RateLimitCode, http.HandlerFunc(s.enterCode))))
 	mux.Handle("POST /sign-out", s.app.Middleware(http.HandlerFunc(s.signOut)))
 	mux.HandleFunc("GET /style.css", s.style)
 	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)

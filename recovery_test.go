@@ -410,6 +410,7 @@ func TestGHSA_3529_5m8x_rpv3_TheHostHeaderDecidesNoLink(t *testing.T) {
 		bundbtest.ClockOf(w.db).Advance(2 * time.Minute)
 		for path, body := range map[string]string{
 			"/request-password-reset": `{"email":"ada@example.com"}`,
+			"/sign-in/magic-link":     `{"email":"ada@example.com"}`,
 		} {
 			r := b.request(http.MethodPost, path, "application/json", strings.NewReader(body))
 			for _, header := range []string{"X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-Host", "X-Host"} {

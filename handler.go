@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/internal/client"
@@ -39,9 +40,7 @@ func (a *App) wireHandler() error {
 	if err != nil {
 		return err
 	}
-	if err := a.wireOpenAPI(cookies); err != nil {
-		return err
-	}
+	a.wireOpenAPI(cookies)
 	if a.pages, err = page.New(page.Config{ProductName: a.cfg.ProductName}); err != nil {
 		return err
 	}
@@ -64,17 +63,27 @@ func (a *App) wireHandler() error {
 	return a.protect()
 }
 
-// wireOpenAPI describes the routes once, for all requests.
-func (a *App) wireOpenAPI(cookies cookie.Policy) error {
-	document, err := openapi.Document([]route.Table{a.routes()}, openapi.Info{
-		Title: a.cfg.ProductName, Version: Version,
-		ServerURL: a.cfg.BaseURL + a.cfg.MountPath, SessionCookie: cookies.Name("session"),
+// wireOpenAPI describes the routes once, for all requests, when somebody first
+// asks: it takes as long as everything else that New does together.
+func (a *App) wireOpenAPI(cookies cookie.Policy) {
+	describe := sync.OnceValues(func() (http.HandlerFunc, error) {
+		document, err := openapi.Document([]route.Table{a.routes()}, openapi.Info{
+			Title: a.cfg.ProductName, Version: Version,
+			ServerURL: a.cfg.BaseURL + a.cfg.MountPath, SessionCookie: cookies.Name("session"),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("tenon: openapi: %w", err)
+		}
+		return openapi.Handler(document), nil
 	})
-	if err != nil {
-		return fmt.Errorf("openapi: %w", err)
+	a.openAPI = func(w http.ResponseWriter, r *http.Request) {
+		serve, err := describe()
+		if err != nil {
+			problem.Write(w, r, err)
+			return
+		}
+		serve(w, r)
 	}
-	a.openAPI = openapi.Handler(document)
-	return nil
 }
 
 // protect makes the check of where requests come from, for the host's routes.

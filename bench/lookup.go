@@ -151,7 +151,7 @@ func (b *bench) lookup(ctx context.Context, w *world, grants []auth.Grant, pool 
 // fields is what the statement of a lookup reads.
 type fields struct {
 	session.Found
-	channels, ip string
+	channels, freshChannels, ip string
 }
 
 // targets are those of a program on pgx: plain pointers.
@@ -159,8 +159,8 @@ func (f *fields) targets() []any {
 	s, u := &f.Session, &f.User
 	return []any{
 		&s.ID, &s.UserID, &s.OrganizationID, &s.SecurityVersion, &f.channels,
-		&s.ProvenAt, &s.BrowserOnly, &f.ip, &s.UserAgent, &s.CreatedAt,
-		&s.LastSeenAt, &s.IdleEndsAt, &s.EndsAt,
+		&s.ProvenAt, &s.FreshAt, &f.freshChannels, &s.BrowserOnly, &f.ip, &s.UserAgent, &s.CreatedAt,
+		&s.LastSeenAt, &s.IdleEndsAt, &s.EndsAt, &s.Bearer, &s.ActorID, &s.ActorSessionID,
 		&f.Verifier.KID, &f.Verifier.MAC,
 		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, &u.CreatedAt, &u.UpdatedAt,
 		&f.Role,
@@ -194,18 +194,19 @@ func sameWork(ctx context.Context, w *world, grant auth.Grant, bare bareLookup) 
 	}
 	got := f.Identity
 	got.User.ID, got.Session.Channels = f.Session.UserID, strings.Fields(f.channels)
+	got.Session.FreshChannels = strings.Fields(f.freshChannels)
 	if f.ip != "" {
 		if got.Session.IP, err = netip.ParseAddr(f.ip); err != nil {
 			return err
 		}
 	}
 	for _, at := range []*time.Time{
-		&got.Session.ProvenAt, &got.Session.CreatedAt, &got.Session.LastSeenAt, &got.Session.IdleEndsAt,
+		&got.Session.ProvenAt, &got.Session.FreshAt, &got.Session.CreatedAt, &got.Session.LastSeenAt, &got.Session.IdleEndsAt,
 		&got.Session.EndsAt, &got.User.CreatedAt, &got.User.UpdatedAt,
 	} {
 		*at = at.UTC()
 	}
-	if !reflect.DeepEqual(got, want) {
+	if !reflect.DeepEqual(got.Session, want.Session) || got.User != want.User || got.Role != want.Role {
 		return fmt.Errorf("the sides read differently:\n%+v\n%+v", got, want)
 	}
 	return nil

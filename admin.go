@@ -19,7 +19,6 @@ func (a *App) wireAdmin() (err error) {
 		Unlock:         a.Auth.Unlock,
 		TypedPasswords: a.cfg.TypedPasswords,
 		Hooks:          a.cfg.AuthHooks,
-		Logger:         a.cfg.Logger,
 		Now:            a.DB.Now,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,15 +17,6 @@ import (
 // cookieLink is the name of the cookie that holds the secret of a mailed link
 // while its page is open (rule R24).
 const cookieLink = "link"
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}
 
 // here is the address of the page without its secret.
 func here(query verifyQuery) string {
@@ -104,7 +96,7 @@ func (h *Handler) finishVerify(w http.ResponseWriter, r *http.Request, query ver
 	switch {
 	case err == nil:
 		h.links.Leave(w)
-		link.SeeOther(w, firstOf(query.CallbackURL, "verify-email?done=1"))
+		link.SeeOther(w, cmp.Or(query.CallbackURL, "verify-email?done=1"))
 	case errors.Is(err, token.ErrInvalid) || !errors.As(err, &failure):
 		h.deadLink(w, r, query, err)
 	case failure.Kind == problem.Internal || failure.Kind == problem.Unavailable:
@@ -122,5 +114,5 @@ func (h *Handler) deadLink(w http.ResponseWriter, r *http.Request, query verifyQ
 		return
 	}
 	h.links.Leave(w)
-	link.Fail(w, r, h.pages, firstOf(query.ErrorCallbackURL, query.CallbackURL), err)
+	link.Fail(w, r, h.pages, cmp.Or(query.ErrorCallbackURL, query.CallbackURL), err)
 }

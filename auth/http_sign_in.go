@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/tenon-go/tenon/internal/bearer"
@@ -113,7 +114,7 @@ func (h *Handler) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
 		tokens := bearer.NewTokens(a.Grant.Access, a.Grant.AccessEndsAt, a.Grant.Refresh, a.Grant.RefreshEndsAt)
 		response.Tokens = &tokens
 	} else if h.KeepSession(w, r, a.Grant); a.Page {
-		link.SeeOther(w, firstOf(a.CallbackURL, "/"))
+		link.SeeOther(w, cmp.Or(a.CallbackURL, "/"))
 		return
 	}
 	if a.CallbackURL != "" {

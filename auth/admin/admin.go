@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
@@ -52,8 +51,6 @@ type Config struct {
 	TypedPasswords bool
 	// Hooks run inside the transactions of the package.
 	Hooks auth.Hooks
-	// Logger defaults to slog.Default().
-	Logger *slog.Logger
 	// Now is the one clock (rule R32).
 	Now func() time.Time
 }
@@ -66,9 +63,6 @@ type Service struct {
 
 // New returns a Service on store, or says what is missing. It does no I/O.
 func New(store Store, cfg Config) (*Service, error) {
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
-	}
 	var errs []error
 	need := func(ok bool, field string) {
 		if !ok {

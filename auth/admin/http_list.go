@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -86,13 +87,13 @@ func conditions(q listQuery) ([]Condition, error) {
 	var all []Condition
 	if q.SearchValue != "" {
 		all = append(all, Condition{
-			Field: Field(or(q.SearchField, "email")), Match: Match(or(q.SearchOperator, "contains")), Value: q.SearchValue,
+			Field: Field(cmp.Or(q.SearchField, "email")), Match: Match(cmp.Or(q.SearchOperator, "contains")), Value: q.SearchValue,
 		})
 	}
 	if q.FilterValue == "" {
 		return all, nil
 	}
-	c := Condition{Field: Field(or(q.FilterField, "email")), Match: Match(or(q.FilterOperator, "eq")), Value: q.FilterValue}
+	c := Condition{Field: Field(cmp.Or(q.FilterField, "email")), Match: Match(cmp.Or(q.FilterOperator, "eq")), Value: q.FilterValue}
 	var err error
 	switch c.Field {
 	case FieldBanned, FieldVerified:
@@ -105,13 +106,6 @@ func conditions(q listQuery) ([]Condition, error) {
 		}
 	}
 	return append(all, c), nil
-}
-
-func or(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
 }
 
 func invalid(field, message string) error {

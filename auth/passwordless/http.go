@@ -197,12 +197,3 @@ func (h *Handler) judge(targets ...string) error {
 	}
 	return nil
 }
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
-}

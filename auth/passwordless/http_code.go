@@ -1,6 +1,7 @@
 package passwordless
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/tenon-go/tenon/auth"
@@ -78,7 +79,7 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, p SendCodeParams)
 }
 
 // flowOf returns the flow in the body, else the browser's.
-func (h *Handler) flowOf(r *http.Request, inBody string) string { return firstOf(inBody, h.Flow(r)) }
+func (h *Handler) flowOf(r *http.Request, inBody string) string { return cmp.Or(inBody, h.Flow(r)) }
 
 type checkCodeRequest struct {
 	Email     string `json:"email" required:"true" maxLength:"254" description:"The address that got the code"`

@@ -1,6 +1,7 @@
 package passwordless
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -116,7 +117,7 @@ func (h *Handler) UseLink(w http.ResponseWriter, r *http.Request) {
 	}
 	target := query.CallbackURL
 	if result.New {
-		target = firstOf(query.NewUserCallbackURL, target)
+		target = cmp.Or(query.NewUserCallbackURL, target)
 	}
 	if form {
 		h.links.Leave(w)
@@ -151,7 +152,7 @@ func (h *Handler) dead(w http.ResponseWriter, r *http.Request, query linkQuery, 
 		return
 	}
 	h.links.Leave(w)
-	link.Fail(w, r, h.pages, firstOf(query.ErrorCallbackURL, query.CallbackURL), err)
+	link.Fail(w, r, h.pages, cmp.Or(query.ErrorCallbackURL, query.CallbackURL), err)
 }
 
 // LinkPage answers GET /magic-link/verify. It consumes nothing: with a token it
@@ -190,7 +191,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, query linkQuery, 
 	if l.UserID == "" {
 		card.Title, card.Text = "Create your account", []string{"There is no account for " + l.Email + " yet. Go on to make one."}
 		card.Form.Submit = "Create the account " + l.Email
-		card.RedirectTo = firstOf(query.NewUserCallbackURL, query.CallbackURL)
+		card.RedirectTo = cmp.Or(query.NewUserCallbackURL, query.CallbackURL)
 	}
 	if !l.SameBrowser {
 		card.Text = append(card.Text, "This link was asked for in another browser or app, or some time ago. "+

@@ -28,16 +28,16 @@ var ErrMailBudget = problem.New(problem.RateLimited, "TOO_MANY_MAILS",
 // mailbox, for accounts that somebody else made or reset. It joins the transaction
 // of ctx. Errors: ErrMailBudget.
 func (s *Service) Invite(ctx context.Context, user auth.User) error {
-	to, err := auth.ParseAddress(user.Email)
+	to, err := auth.AddressOf(user)
 	if err != nil {
 		return fmt.Errorf("recovery: invite: %w", err)
 	}
-	letter := auth.Letter{To: mailboxOf(user.Display, user.Email, to), Kind: MailChoosePassword, Every: mailEvery}
+	letter := auth.Letter{To: to, Kind: MailChoosePassword, Every: mailEvery}
 	sent, err := s.cfg.Users.Post(ctx, letter, func(ctx context.Context) (mail.Data, error) {
 		_, secret, err := s.cfg.Tokens.Issue(ctx, token.IssueParams{
 			Purpose: PurposeReset, Subject: user.ID, SecurityVersion: user.SecurityVersion, TTL: inviteLife,
 		})
-		return mail.Data{Name: user.Name, Email: letter.To.Display, Link: s.link(secret, ""), ExpiresIn: inviteLife}, err
+		return mail.Data{Name: user.Name, Email: to.Display, Link: s.link(secret, ""), ExpiresIn: inviteLife}, err
 	})
 	if err != nil {
 		return fmt.Errorf("recovery: invite: %w", err)

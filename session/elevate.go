@@ -122,9 +122,10 @@ func (s *Service) elevated(held Session, proven door.Proven) Session {
 	held.SecurityVersion = proven.SecurityVersion
 	held.Channels = addChannel(held.Channels, proven.Channel)
 	at := proven.At.UTC().Truncate(time.Microsecond)
-	if at.Equal(held.FreshAt) {
-		// FreshAt tells one elevation from the next, in the same microsecond, too.
-		at = at.Add(time.Microsecond)
+	if !at.After(held.FreshAt) {
+		// FreshAt only rises, though the clock stands still or is set back: access
+		// tokens from before an elevation are known by it.
+		at = held.FreshAt.Add(time.Microsecond)
 	}
 	held.FreshAt, held.FreshChannels = at, []string{proven.Channel}
 	life := s.cfg.lifetime(&held)

@@ -491,6 +491,30 @@ func TestCVE2024_28197_ABearersTokensFromBeforeAnElevationAreDead(t *testing.T) 
 	assert.ErrorIs(t, err, session.ErrNoSession)
 }
 
+// A clock that stands still, or is set back, revives no token: of any number of
+// elevations only the last one's pair works.
+func TestCVE2024_28197_AClockSetBackRevivesNoToken(t *testing.T) {
+	t.Parallel()
+	w := bearerWorld(t, nil)
+	facts := w.facts("u1")
+	facts.Bearer = true
+	grant := w.start(facts)
+	var dead []string
+	for _, step := range []time.Duration{0, 0, 0, -time.Second, 0, time.Second, -30 * time.Second, 0} {
+		w.clock.advance(step)
+		caller := assert.Must(w.svc.LookupAccess(t.Context(), grant.Pair.Access.Reveal()))(t).Principal()
+		dead = append(dead, grant.Pair.Access.Reveal())
+		grant = assert.Must(w.svc.Elevate(t.Context(), caller, w.proof("password")))(t)
+		for i, raw := range dead {
+			if _, err := w.svc.LookupAccess(t.Context(), raw); !errors.Is(err, session.ErrNoSession) {
+				t.Errorf("after %d elevations the access token of number %d works: %v", len(dead), i, err)
+			}
+		}
+		assert.True(t, session.Fresh(assert.Must(w.svc.LookupAccess(t.Context(), grant.Pair.Access.Reveal()))(t).Principal(),
+			w.clock.Now(), time.Minute, false), "the proof counts")
+	}
+}
+
 func TestNISTBoundsBearersAcrossElevationAndRefresh(t *testing.T) {
 	t.Parallel()
 	w := bearerWorld(t, func(c *session.Config) { *c = session.NIST() })

@@ -82,8 +82,9 @@ type Config struct {
 	// slots as the machine has cores.
 	Passwords auth.Passwords
 	// TypedPasswords lets superusers type passwords for other people, which end
-	// their sessions and are told to them by mail. Defaults to false: people choose
-	// their own by a mailed link (rule R22).
+	// their sessions and are told to them by mail, and, for users whom they make,
+	// vouch for the address. Defaults to false: people choose their own by a mailed
+	// link, which proves the address (rules R4, R22).
 	TypedPasswords bool
 	// PasswordPolicy decides which passwords may be set. Defaults to 8 to 256
 	// characters that are neither common nor like the account's own address, its

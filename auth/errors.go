@@ -57,6 +57,9 @@ var (
 	// (rule R1).
 	ErrStale = problem.New(problem.Conflict, "ACCOUNT_CHANGED",
 		"The account was changed in the meantime. Start again.")
+	// ErrTwoPasswords means that a new user was given both a password and the hash of
+	// one.
+	ErrTwoPasswords = problem.New(problem.Invalid, "TWO_PASSWORDS", "Give a password or the hash of one, not both.")
 	// ErrImpersonateSuperuser means that somebody wanted to act as a superuser.
 	ErrImpersonateSuperuser = problem.New(problem.PermissionDenied, "YOU_CANNOT_IMPERSONATE_ADMINS",
 		"Nobody may act as a superuser.")

@@ -302,64 +302,6 @@ func AddressOf(user User) (Address, error) {
 	return ParseAddress(user.Email)
 }
 
-// NewUser describes a user who exists without having signed up: made by a
-// superuser, or moved from another system.
-type NewUser struct {
-	Email, Name, Image string
-	// EmailVerified says that the address is known to be the user's. Without it
-	// the user cannot sign in before they have proven the mailbox, and then lose
-	// what they were given here (rule R4).
-	EmailVerified bool
-	// PasswordHash is a hash that another system made, or empty. The forms are
-	// those of password.ParseImported. The first sign-in replaces it.
-	PasswordHash string
-	// CreatedAt defaults to now.
-	CreatedAt time.Time
-	Client    Client
-}
-
-// CreateUser makes a user, with what Hooks.UserCreated adds, in one transaction,
-// which joins that of ctx. It mails nobody. Errors: ErrInvalidEmail,
-// ErrInvalidName, ErrInvalidImage, ErrAddressTaken, password.ErrNotImportable, and
-// password.ErrFirebase and password.ErrFIPS for a hash that cannot be verified here.
-func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
-	signUp, _, err := s.newSignUp(SignUpParams{Email: n.Email, Name: n.Name, Image: n.Image})
-	if err != nil {
-		return User{}, err
-	}
-	user := signUp.preview()
-	user.EmailVerified, user.SecurityVersion = n.EmailVerified, 1
-	if !n.CreatedAt.IsZero() {
-		user.CreatedAt = n.CreatedAt.UTC()
-	}
-	var sealed []byte
-	var kind string
-	if n.PasswordHash != "" {
-		var stored string
-		if stored, kind, err = s.importHash(ctx, n.PasswordHash); err != nil {
-			return User{}, err
-		}
-		if sealed, err = s.cfg.Keys.Seal(ctx, PasswordField(userPassword, user.ID), []byte(stored)); err != nil {
-			return User{}, fmt.Errorf("auth: seal a password hash: %w", err)
-		}
-	}
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		if err := s.store.CreateUser(ctx, user, sealed); err != nil {
-			return err
-		}
-		if kind != "" {
-			if err := s.store.MarkImported(ctx, user.ID, kind); err != nil {
-				return err
-			}
-		}
-		return hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: n.Client})
-	})
-	if err != nil {
-		return User{}, fmt.Errorf("auth: create a user: %w", err)
-	}
-	return user, nil
-}
-
 // ProveUser records that the mailbox of a user who exists unproven was just
 // proven. What the account had before goes: its password, in whose place sealed
 // comes if it is not empty, its sessions, and what hooks of UserVerified take away

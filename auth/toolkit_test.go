@@ -158,3 +158,25 @@ func TestAnImportedUserSignsInAtOnce(t *testing.T) {
 	_, err = w.signIn(t, adaPassword)
 	assert.NoError(t, err)
 }
+
+func TestPromise1_AUserIsMadeWithWhatFollowsOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	refused := errors.New("the host says no")
+	n := auth.NewUser{
+		Email: adaEmail, Name: "Ada", EmailVerified: true, Password: adaPassword,
+		Then: func(context.Context, auth.User) error { return refused },
+	}
+	_, err := w.CreateUser(t.Context(), n)
+	assert.ErrorIs(t, err, refused)
+	n.Then = func(ctx context.Context, user auth.User) error {
+		_, err := w.store.UserByID(ctx, user.ID)
+		return err
+	}
+	user, err := w.CreateUser(t.Context(), n)
+	assert.NoError(t, err)
+	assert.NoError(t, w.CheckPassword(t.Context(), user.ID, adaPassword))
+	n.PasswordHash = "$2b$04$abcdefghijklmnopqrstuuLFVBrXPDB5hGQEWkWGpZ2lBr2LkKe2u"
+	_, err = w.CreateUser(t.Context(), n)
+	assert.ErrorIs(t, err, auth.ErrTwoPasswords)
+}

@@ -119,6 +119,90 @@ func (s *Service) UpdateProfile(ctx context.Context, actorID, userID string, p P
 	return user, nil
 }
 
+// NewUser describes a user who exists without having signed up: made by a
+// superuser, or moved from another system.
+type NewUser struct {
+	Email, Name, Image string
+	// EmailVerified says that the address is known to be the user's. Without it
+	// the user cannot sign in before they have proven the mailbox, and then lose
+	// what they were given here (rule R4).
+	EmailVerified bool
+	// Password is what the user starts with, or empty. It is judged by
+	// Config.PasswordPolicy.
+	Password string
+	// PasswordHash is a hash that another system made, or empty. The forms are
+	// those of password.ParseImported. The first sign-in replaces it.
+	PasswordHash string
+	// CreatedAt defaults to now.
+	CreatedAt time.Time
+	Client    Client
+	// Then, if set, runs when the user is there, in the same transaction: an error
+	// of its own takes the user back.
+	Then func(ctx context.Context, user User) error
+}
+
+// CreateUser makes a user, with what Hooks.UserCreated adds, in one transaction,
+// which joins that of ctx. A password is hashed before that; call it outside of one
+// where n.Password is not empty. It mails nobody. Errors: ErrInvalidEmail,
+// ErrInvalidName, ErrInvalidImage, ErrAddressTaken, those of NewPassword and of
+// n.Then, ErrTwoPasswords, password.ErrNotImportable, and password.ErrFirebase and
+// password.ErrFIPS for a hash that cannot be verified here.
+func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
+	signUp, _, err := s.newSignUp(SignUpParams{Email: n.Email, Name: n.Name, Image: n.Image})
+	if err != nil {
+		return User{}, err
+	}
+	user := signUp.preview()
+	user.EmailVerified, user.SecurityVersion = n.EmailVerified, 1
+	if !n.CreatedAt.IsZero() {
+		user.CreatedAt = n.CreatedAt.UTC()
+	}
+	sealed, kind, err := s.firstPassword(ctx, user, n)
+	if err != nil {
+		return User{}, err
+	}
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.CreateUser(ctx, user, sealed); err != nil {
+			return err
+		}
+		if kind != "" {
+			if err := s.store.MarkImported(ctx, user.ID, kind); err != nil {
+				return err
+			}
+		}
+		if err := hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: n.Client}); err != nil || n.Then == nil {
+			return err
+		}
+		return n.Then(ctx, user)
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("auth: create a user: %w", err)
+	}
+	return user, nil
+}
+
+// firstPassword returns the sealed hash that a user is made with, and of which kind
+// it is if another system made it.
+func (s *Service) firstPassword(ctx context.Context, user User, n NewUser) (sealed []byte, kind string, err error) {
+	switch {
+	case n.Password != "" && n.PasswordHash != "":
+		return nil, "", ErrTwoPasswords
+	case n.Password != "":
+		sealed, err = s.NewPassword(ctx, user, n.Password)
+		return sealed, "", err
+	case n.PasswordHash == "":
+		return nil, "", nil
+	}
+	stored, kind, err := s.importHash(ctx, n.PasswordHash)
+	if err != nil {
+		return nil, "", err
+	}
+	if sealed, err = s.cfg.Keys.Seal(ctx, PasswordField(userPassword, user.ID), []byte(stored)); err != nil {
+		return nil, "", fmt.Errorf("auth: seal a password hash: %w", err)
+	}
+	return sealed, kind, nil
+}
+
 // Deletion says whom to delete, and why it is permitted.
 type Deletion struct {
 	UserID string

@@ -46,8 +46,10 @@ type Config struct {
 	// Unlock takes back the wrong guesses that keep strangers' browsers out.
 	Unlock func(ctx context.Context, userID, actorID string) error
 	// TypedPasswords lets superusers type other people's passwords. Such a
-	// password ends the user's sessions, and the user is told by mail.
-	// Defaults to false: the user chooses by a mailed link (ASVS 6.4.6).
+	// password ends the user's sessions, and the user is told by mail. For a user
+	// whom they make, superusers must then vouch for the address as well: nothing
+	// else proves it. Defaults to false: the user chooses by a mailed link, which
+	// proves the address (ASVS 6.4.6).
 	TypedPasswords bool
 	// Hooks run inside the transactions of the package.
 	Hooks auth.Hooks

@@ -113,6 +113,40 @@ func TestR4_ACreatedUserProvesTheirMailboxByTheLink(t *testing.T) {
 	assert.Len(t, w.links, 1)
 }
 
+func TestR4_ATypedPasswordOfANewUserWorksOrIsRefused(t *testing.T) {
+	t.Parallel()
+	n := admin.NewUser{Email: "ada@example.com", Name: "Ada", Password: "correct horse battery"}
+	closed := newWorld(t)
+	_, err := closed.Create(t.Context(), admin.NewUser{Email: n.Email, Name: n.Name, EmailVerified: true})
+	assert.ErrorIs(t, err, admin.ErrVouchedAddress)
+
+	w := newWorld(t, func(c *admin.Config) { c.TypedPasswords = true })
+	_, err = w.Create(t.Context(), n)
+	assert.ErrorIs(t, err, admin.ErrUnprovenPassword)
+	n.EmailVerified, n.Password = true, "short"
+	_, err = w.Create(t.Context(), n)
+	assert.Error(t, err)
+	assert.Len(t, w.links, 0) // nobody was made
+
+	n.Password, n.Role = "correct horse battery", "admin"
+	got, err := w.Create(t.Context(), n)
+	assert.NoError(t, err)
+	assert.True(t, got.EmailVerified && got.Superuser, "a superuser vouched for the address")
+	_, _, err = w.accounts.SignIn(t.Context(), auth.SignInParams{Email: n.Email, Password: n.Password})
+	assert.NoError(t, err)
+	assert.Equal(t, w.links, []string{got.ID}) // to choose one that root does not know
+}
+
+// Hashing takes long and waits for a slot: not with the writer's lock in hand.
+func TestACreatedUsersPasswordIsHashedOutsideTheTransaction(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(c *admin.Config) { c.TypedPasswords = true })
+	n := admin.NewUser{Email: "ada@example.com", Name: "Ada", EmailVerified: true, Password: "correct horse battery"}
+	_, err := w.Create(t.Context(), n)
+	assert.NoError(t, err)
+	assert.Equal(t, w.hasher.inside, 0)
+}
+
 func TestR22_SuperusersDoNotChoosePasswordsUnlessTheHostSaysSo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

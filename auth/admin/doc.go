@@ -21,5 +21,6 @@
 // demote or remove themselves, and the last superuser stays one, by a rule in
 // SQL. A ban, a new password and a removal go through auth.Service.Secure, so
 // that nothing in flight outlives them (rule R1). An address set by a superuser
-// is not proven: its owner proves it by the link that sets the password.
+// is not proven: its owner proves it by the link that sets the password. Only where
+// Config.TypedPasswords is set may the superuser vouch for it.
 package admin

@@ -31,6 +31,15 @@ var (
 	// where the installation does not allow it.
 	ErrTypedPassword = problem.New(problem.PermissionDenied, "TYPED_PASSWORDS_NOT_ALLOWED",
 		"Superusers do not choose passwords here. Leave the password out, and its owner is mailed a link to set one.")
+	// ErrVouchedAddress means that a superuser declared somebody else's address
+	// proven where the installation does not take their word.
+	ErrVouchedAddress = problem.New(problem.PermissionDenied, "VERIFIED_EMAILS_NOT_ALLOWED",
+		"Superusers do not vouch for addresses here. Leave emailVerified out: the mailed link proves the address.")
+	// ErrUnprovenPassword means that a superuser typed a password for an address
+	// that nobody has proven: it would never work (rule R4).
+	ErrUnprovenPassword = problem.New(problem.Invalid, "PASSWORD_NEEDS_VERIFIED_EMAIL",
+		"A password works only with a proven address. Leave it out, and its owner is mailed a link to choose one, or vouch for the address with data.emailVerified.").
+		WithFields(problem.FieldError{Field: "password", Code: "NEEDS_VERIFIED_EMAIL", Message: "needs data.emailVerified to be true; leave it out otherwise"})
 	// ErrBanned means that the user is banned, and nobody acts as them.
 	ErrBanned = problem.New(problem.Conflict, "USER_IS_BANNED", "The user is banned. Lift the ban first.")
 	// ErrInvalidBan means that a ban would end before it begins or has a reason

@@ -16,9 +16,9 @@ import (
 type createRequest struct {
 	Email    string          `json:"email" required:"true" maxLength:"254" description:"The user's address"`
 	Name     string          `json:"name" required:"true" maxLength:"128" description:"The name to call the user by"`
-	Password string          `json:"password" maxLength:"1024" description:"Refused unless the installation lets superusers type passwords"`
+	Password string          `json:"password" maxLength:"1024" description:"Refused unless the installation lets superusers type passwords and data.emailVerified is true. Left out, the user is mailed a link."`
 	Role     json.RawMessage `json:"role" description:"user or admin, as a text or a list of one. Defaults to user."`
-	Data     map[string]any  `json:"data" description:"image, and role if it does not stand beside"`
+	Data     map[string]any  `json:"data" description:"image, role if it does not stand beside, and emailVerified: true vouches for the address where the installation lets superusers type passwords"`
 }
 
 type updateRequest struct {
@@ -51,7 +51,11 @@ func (h *Handler) CreateUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	n := NewUser{Email: body.Email, Name: body.Name, Password: body.Password, ActorID: actor, Client: auth.ClientOf(r)}
-	fields, err := profile(body.Data)
+	n.EmailVerified, err = vouched(body.Data)
+	var fields Update
+	if err == nil {
+		fields, err = profile(body.Data)
+	}
 	if err == nil && fields.Name != nil {
 		err = invalid("data.name", "stands beside data here; move it there")
 	}
@@ -70,6 +74,18 @@ func (h *Handler) CreateUser(w http.ResponseWriter, r *http.Request) {
 	}
 	record, err := h.svc.Create(r.Context(), n)
 	answer(w, r, wrappedUser{User: h.newUserResponse(record)}, err)
+}
+
+// vouched takes out of data whether the superuser vouches for the address.
+func vouched(data map[string]any) (bool, error) {
+	const name = "emailVerified"
+	value, said := data[name]
+	delete(data, name)
+	yes, ok := value.(bool)
+	if said && !ok {
+		return false, invalid("data."+name, "must be true or false")
+	}
+	return yes, nil
 }
 
 // UpdateUser answers POST admin/update-user.

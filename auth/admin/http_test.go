@@ -70,6 +70,12 @@ func TestTheRoutesOfTheAdministration(t *testing.T) {
 	assert.Equal(t, []any{status, user["email"], user["role"], user["banned"], user["emailVerified"], user["image"]},
 		[]any{200, "Ada@Example.com", "user", false, false, "https://example.com/a.png"})
 	id := user["id"].(string)
+	status, got = w.post(t, "create-user", map[string]any{
+		"email": "bob@example.com", "name": "Bob", "password": "correct horse battery", "data": map[string]any{"emailVerified": true},
+	})
+	assert.Equal(t, []any{status, got["user"].(map[string]any)["emailVerified"]}, []any{200, true})
+	status, got = w.post(t, "create-user", map[string]any{"email": "eve@example.com", "name": "Eve", "password": "correct horse battery"})
+	assert.Equal(t, []any{status, got["code"]}, []any{422, "PASSWORD_NEEDS_VERIFIED_EMAIL"})
 	for _, c := range []struct {
 		path string
 		body map[string]any
@@ -111,12 +117,15 @@ func TestTheRoutesRefuseByName(t *testing.T) {
 	}{
 		{"create-user", map[string]any{"email": "ada@example.com", "name": "Ada"}, "USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL"},
 		{"create-user", map[string]any{"email": "b@example.com", "name": "B", "password": "known to root"}, "TYPED_PASSWORDS_NOT_ALLOWED"},
+		{"create-user", map[string]any{"email": "b@example.com", "name": "B", "data": map[string]any{"emailVerified": true}}, "VERIFIED_EMAILS_NOT_ALLOWED"},
+		{"create-user", map[string]any{"email": "b@example.com", "name": "B", "data": map[string]any{"emailVerified": "yes"}}, "VALIDATION_ERROR"},
 		{"create-user", map[string]any{"email": "b@example.com", "name": "B", "role": "owner"}, "YOU_ARE_NOT_ALLOWED_TO_SET_NON_EXISTENT_VALUE"},
 		{"create-user", map[string]any{"email": "b@example.com", "name": "B", "data": map[string]any{"name": "C"}}, "VALIDATION_ERROR"},
 		{"create-user", map[string]any{"email": "b@example.com", "name": "B", "data": map[string]any{"banned": true}}, "VALIDATION_ERROR"},
 		{"update-user", map[string]any{"userId": user.ID, "data": map[string]any{}}, "NO_DATA_TO_UPDATE"},
 		{"update-user", map[string]any{"userId": user.ID, "data": map[string]any{"password": "x"}}, "PASSWORD_CANNOT_BE_UPDATED_VIA_UPDATE_USER"},
 		{"update-user", map[string]any{"userId": user.ID, "data": map[string]any{"email": "x@example.com"}}, "VALIDATION_ERROR"},
+		{"update-user", map[string]any{"userId": user.ID, "data": map[string]any{"emailVerified": true}}, "VALIDATION_ERROR"},
 		{"update-user", map[string]any{"userId": user.ID, "data": map[string]any{"name": 3}}, "VALIDATION_ERROR"},
 		{"set-role", map[string]any{"userId": user.ID, "role": []string{}}, "YOU_ARE_NOT_ALLOWED_TO_SET_NON_EXISTENT_VALUE"},
 		{"set-role", map[string]any{"userId": user.ID, "role": []string{"user", "owner"}}, "YOU_ARE_NOT_ALLOWED_TO_SET_NON_EXISTENT_VALUE"},

@@ -29,6 +29,21 @@ type world struct {
 	links    []string // who was mailed a link to choose a password
 	now      time.Time
 	root     auth.User
+	hasher   *hasher
+}
+
+// hasher notes how often a transaction was open while it hashed.
+type hasher struct {
+	auth.Passwords
+	store  *authtest.Fake
+	inside int
+}
+
+func (h *hasher) Hash(ctx context.Context, prepared string) (string, error) {
+	if h.store.InTransaction(ctx) {
+		h.inside++
+	}
+	return h.Passwords.Hash(ctx, prepared)
 }
 
 type sessions struct {
@@ -53,12 +68,13 @@ func newWorld(t *testing.T, change ...func(*admin.Config)) *world {
 		store: authtest.NewFake(), mailbox: new(mailtest.Mailbox), sessions: new(sessions),
 		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 	}
+	w.hasher = &hasher{Passwords: passwordtest.New(t), store: w.store}
 	keys := cryptotest.NewKeyring(t)
 	clock := func() time.Time { return w.now }
 	tokens := assert.Must(token.New(tokentest.NewFake(), token.Config{Peppers: keys, Now: clock}))(t)
 	templates := assert.Must(mail.NewTemplates(mail.TemplatesConfig{}))(t)
 	w.accounts = assert.Must(auth.New(w.store, auth.Config{
-		Keys: keys, Sessions: w.sessions, Tokens: tokens, Outbox: w.mailbox, Passwords: passwordtest.New(t),
+		Keys: keys, Sessions: w.sessions, Tokens: tokens, Outbox: w.mailbox, Passwords: w.hasher,
 		Templates: templates, LinkBase: "https://example.com/api/auth", Now: clock,
 	}))(t)
 	cfg := admin.Config{

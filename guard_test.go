@@ -182,6 +182,31 @@ func TestR9_DevicesComeWithSessionsOnly(t *testing.T) {
 	})
 }
 
+// Rule R9: a change of the password makes strangers of all devices (rule R1) but of
+// the one on which the owner has just proven the current one.
+func TestR9_TheBrowserThatChangesThePasswordStaysAKnownDevice(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		other, before := b.second(), b.cookie("device")
+		assert.Equal(t, b.changePassword(password, newPassword).StatusCode, http.StatusOK)
+		assert.NotEqual(t, b.cookie("device"), before)
+		assert.Equal(t, w.count(t, "tenon_devices"), 1)
+		w.lock(t, email)
+		assert.Equal(t, other.signInWith(email, newPassword).code(t), "SIGN_IN_LOCKED")
+		assert.Equal(t, b.signInWith(email, newPassword).StatusCode, http.StatusOK)
+
+		changed := b.cookie("device")
+		assert.Equal(t, b.post("/step-up", map[string]any{"password": newPassword}).StatusCode, http.StatusOK)
+		assert.Equal(t, b.cookie("device"), changed) // it is known already
+		w.user(t, "program@example.com")
+		bearer := w.signedInProgram(t, "program@example.com")
+		got := bearer.call(http.MethodPost, "/change-password", map[string]any{"currentPassword": password, "newPassword": newPassword})
+		assert.Equal(t, got.StatusCode, http.StatusOK)
+		assert.Len(t, got.Cookies(), 0)
+	})
+}
+
 // A lock outlives the rotation of the pepper.
 func TestR9_RotationUnlocksNobody(t *testing.T) {
 	t.Parallel()

@@ -90,8 +90,9 @@ func (a *App) setSessionCookie(w http.ResponseWriter, r *http.Request, grant aut
 }
 
 // RenewSession makes the browser keep the new token of the session that it has,
-// after a step-up.
-func (a *App) RenewSession(w http.ResponseWriter, grant auth.Grant) {
+// after a step-up or a change of the password, and stay a known device of the user.
+func (a *App) RenewSession(w http.ResponseWriter, r *http.Request, grant auth.Grant) {
+	a.authHTTP.KeepDevice(w, r, grant)
 	a.sessionHTTP.SetCookie(w, sessionGrant(grant))
 }
 

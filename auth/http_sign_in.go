@@ -65,9 +65,17 @@ func (h *Handler) KnowsDevice(r *http.Request) (id string, ok bool) {
 }
 
 // KeepSession makes the browser keep a session that was just started, and makes it
-// a known device of the user: only here, where all factors are proven. That the
-// latter fails undoes nothing; it is logged.
+// a known device of the user.
 func (h *Handler) KeepSession(w http.ResponseWriter, r *http.Request, grant Grant) {
+	h.KeepDevice(w, r, grant)
+	h.setSession(w, r, grant)
+}
+
+// KeepDevice makes the browser a known device of the user, or lets it stay one
+// (rule R9): only where a session is handed over, for which all factors are proven,
+// or a new token of one, whose user has just proven who they are again. That it
+// fails undoes nothing; it is logged.
+func (h *Handler) KeepDevice(w http.ResponseWriter, r *http.Request, grant Grant) {
 	device, err := h.svc.RememberDevice(r.Context(), grant, h.Device(r))
 	if err != nil {
 		h.svc.cfg.Logger.WarnContext(r.Context(), "auth: the device is not remembered", "error", err)
@@ -75,7 +83,6 @@ func (h *Handler) KeepSession(w http.ResponseWriter, r *http.Request, grant Gran
 	if device.Reveal() != "" {
 		h.cookies.Set(w, cookieDevice, device.Reveal(), deviceLife)
 	}
-	h.setSession(w, r, grant)
 }
 
 // Answer is what a way in comes to.

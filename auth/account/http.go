@@ -26,8 +26,9 @@ type HandlerConfig struct {
 	// Caller returns who sent a request. It returns problem.ErrUnauthenticated for
 	// nobody, and an error of its own during an outage.
 	Caller func(r *http.Request) (Caller, error)
-	// SetSession makes the browser keep the new token of the session that it has.
-	SetSession func(w http.ResponseWriter, grant auth.Grant)
+	// SetSession makes the browser keep the new token of the session that it has, and
+	// stay a known device of the user.
+	SetSession func(w http.ResponseWriter, r *http.Request, grant auth.Grant)
 	// ClearSession makes the client forget the session of a user who is gone.
 	ClearSession func(w http.ResponseWriter, r *http.Request)
 }

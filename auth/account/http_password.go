@@ -10,12 +10,12 @@ import (
 
 // renew hands the caller's session its new token: in the cookie, or, for a bearer's,
 // as the pair that is returned for the body (rule R16).
-func (h *Handler) renew(w http.ResponseWriter, g auth.Grant) *bearer.Tokens {
+func (h *Handler) renew(w http.ResponseWriter, r *http.Request, g auth.Grant) *bearer.Tokens {
 	if g.Bearer() {
 		tokens := bearer.NewTokens(g.Access, g.AccessEndsAt, g.Refresh, g.RefreshEndsAt)
 		return &tokens
 	}
-	h.cfg.SetSession(w, g)
+	h.cfg.SetSession(w, r, g)
 	return nil
 }
 
@@ -43,7 +43,7 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) {
 	}
 	response := changePasswordResponse{User: auth.NewUserResponse(user)}
 	if err == nil {
-		response.Tokens = h.renew(w, grant)
+		response.Tokens = h.renew(w, r, grant)
 	}
 	respond(w, r, response, err)
 }
@@ -96,7 +96,7 @@ func (h *Handler) StepUp(w http.ResponseWriter, r *http.Request) {
 	}
 	response := stepUpResponse{FreshUntil: route.NewTime(result.FreshUntil)}
 	if err == nil {
-		response.Tokens = h.renew(w, result.Grant)
+		response.Tokens = h.renew(w, r, result.Grant)
 	}
 	respond(w, r, response, err)
 }

@@ -117,7 +117,9 @@ func (s *Service) writePassword(user *auth.User, c Caller, sealed []byte) func(c
 // elevate gives the caller's session a new token, under the user's version of now.
 func (s *Service) elevate(ctx context.Context, c Caller, user auth.User, channel string, provenAt time.Time) (auth.Grant, error) {
 	proof := door.NewProof(door.Proven{UserID: user.ID, SecurityVersion: user.SecurityVersion, Channel: channel, At: provenAt})
-	return s.cfg.Sessions.Elevate(ctx, c.Principal, proof)
+	grant, err := s.cfg.Sessions.Elevate(ctx, c.Principal, proof)
+	grant.UserID, grant.SecurityVersion = user.ID, user.SecurityVersion
+	return grant, err
 }
 
 // SetPassword gives an account its first password, such as one that was made by

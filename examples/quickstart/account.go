@@ -15,7 +15,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request) {
 		params := account.PasswordParams{Current: r.PostFormValue("password"), New: r.PostFormValue("new")}
 		_, grant, changeErr := s.app.Account.ChangePassword(r.Context(), caller, params)
 		if err = changeErr; err == nil {
-			s.app.RenewSession(w, grant)
+			s.app.RenewSession(w, r, grant)
 		}
 	}
 	s.finish(w, r, "change-password", "/?changed", err)
@@ -52,7 +52,7 @@ func (s *server) prove(w http.ResponseWriter, r *http.Request) (account.Caller, 
 	if err != nil {
 		return account.Caller{}, err
 	}
-	s.app.RenewSession(w, proof.Grant)
+	s.app.RenewSession(w, r, proof.Grant)
 	caller.Fresh = true
 	return caller, nil
 }

@@ -136,7 +136,7 @@ func TestR7_ATakenAddressAnswersLikeAFreeOne(t *testing.T) {
 			}
 		}
 		assert.Equal(t, w.lastMail(t, "aa@example.com"), account.MailEnterEmail)
-		assert.Equal(t, w.lastMail(t, "bb@example.com"), account.MailEmailTaken)
+		assert.Equal(t, w.lastMail(t, "bb@example.com"), auth.MailEmailTaken)
 		told, _ := w.mailbox.Last("bb@example.com")
 		assert.Len(t, told.Links, 0)
 		assert.NotContains(t, told.Text+told.HTML, email)

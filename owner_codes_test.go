@@ -5,7 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/account"
+	"github.com/tenon-go/tenon/auth/passwordless"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 )
@@ -58,13 +60,17 @@ func TestR10_AnAddressIsChangedByCodesOfBothMailboxes(t *testing.T) {
 	})
 }
 
-// Whether the new address is somebody's shows in nothing.
+// Whether the new address is somebody's shows in nothing: only mail differs, and its
+// owner is told as by the links of change-email.
 func TestR7_AnAddressThatIsTakenLooksFree(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		w.user(t, "aa@example.com")
+		w.imported(t, "cc@example.com")
+		w.browser(t).signUp("dd@example.com")
 		shapes, counts := map[string]string{}, map[string]int{}
-		for _, next := range []string{"aa@example.com", "bb@example.com"} {
+		for _, next := range []string{"aa@example.com", "bb@example.com", "cc@example.com", "dd@example.com"} {
+			bundbtest.ClockOf(w.db).Advance(2 * time.Minute)
 			b := w.signedInByCode(t, "me"+next)
 			present := w.mailedCode(t, b, "me"+next, "email-verification")
 			b.requestEmail("warm@example.com", otherCode(present))
@@ -72,11 +78,50 @@ func TestR7_AnAddressThatIsTakenLooksFree(t *testing.T) {
 				shapes[next] = shape(b.requestEmail(next, present), next) + shape(b.changeEmail(next, "000000"), next)
 			})
 		}
-		assert.Equal(t, shapes["bb@example.com"], shapes["aa@example.com"])
-		assert.Equal(t, counts["bb@example.com"], counts["aa@example.com"])
-		assert.NoError(t, w.Drain(t.Context()))
-		message, _ := w.mailbox.Last("aa@example.com")
-		assert.Equal(t, message.Code, "")
+		for next := range shapes {
+			if shapes[next] != shapes["bb@example.com"] || counts[next] != counts["bb@example.com"] {
+				t.Errorf("%s: %d statements, %s; bb: %d, %s", next, counts[next], shapes[next], counts["bb@example.com"], shapes["bb@example.com"])
+			}
+		}
+		for next, kind := range map[string]string{
+			"aa@example.com": auth.MailEmailTaken, "bb@example.com": passwordless.MailConfirmCode,
+			"cc@example.com": auth.MailEmailTaken, "dd@example.com": passwordless.MailConfirmCode,
+		} {
+			assert.Equal(t, w.lastMail(t, next), kind)
+		}
+		told, _ := w.mailbox.Last("aa@example.com")
+		assert.Equal(t, told.Code, "")
+		assert.Len(t, told.Links, 0)
+		assert.NotContains(t, told.Text+told.HTML, "meaa@example.com")
+	})
+}
+
+// Rule R6: whoever has an address is told once a day that others want it, whichever
+// way those ask.
+func TestR6_TheOwnerOfATakenAddressIsToldOnceADay(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		const taken = "bob@example.com"
+		w.user(t, taken)
+		b := w.signedIn(t, email)
+		told := func() (n int) {
+			assert.NoError(t, w.Drain(t.Context()))
+			for _, message := range w.mailbox.Messages() {
+				if message.Kind == auth.MailEmailTaken {
+					n++
+				}
+			}
+			return n
+		}
+		for range 2 {
+			assert.Equal(t, b.confirmMove(b.askToMove(t, taken)).StatusCode, http.StatusOK)
+			assert.Equal(t, b.requestEmail(taken, w.mailedCode(t, b, email, "email-verification")).StatusCode, http.StatusOK)
+		}
+		assert.Equal(t, told(), 1)
+		bundbtest.ClockOf(w.db).Advance(24 * time.Hour)
+		assert.Equal(t, b.post("/step-up", map[string]any{"password": password}).StatusCode, http.StatusOK)
+		assert.Equal(t, b.requestEmail(taken, w.mailedCode(t, b, email, "email-verification")).StatusCode, http.StatusOK)
+		assert.Equal(t, told(), 2)
 	})
 }
 

@@ -123,6 +123,17 @@ type Letter struct {
 	Silent bool
 }
 
+// MailEmailTaken tells a user that somebody asked to move to the address that they
+// have.
+const MailEmailTaken = "change-email-taken"
+
+// EmailTaken is the letter to whoever has the address that somebody else wants to
+// move to, once a day: it goes in the place of what would prove the address, so that
+// the asker cannot tell (rule R7). Mail it with the address alone.
+func EmailTaken(to Address, client Client) Letter {
+	return Letter{To: to, Kind: MailEmailTaken, Every: day, Client: client}
+}
+
 // Post runs write in a transaction and mails what it returns if the budgets of
 // the address and of the client's network allow a mail. If they do not, or the
 // letter is silent, what write did is undone and the earlier mails' links stay

@@ -36,8 +36,6 @@ const (
 	MailLeaveEmail = "change-email"
 	// MailEnterEmail asks the new one.
 	MailEnterEmail = "change-email-new"
-	// MailEmailTaken tells whoever has the new one that somebody asked for it.
-	MailEmailTaken = "change-email-taken"
 	// MailEmailChanged tells the address that the user had.
 	MailEmailChanged = "email-changed"
 )
@@ -239,8 +237,9 @@ func (s *Service) askNewMailbox(ctx context.Context, change EmailChange, client 
 		return err
 	}
 	letter := auth.Letter{To: change.To, Kind: MailEnterEmail, Every: mailEvery, Client: client}
-	if err == nil {
-		letter.Kind = MailEmailTaken
+	taken := err == nil
+	if taken {
+		letter = auth.EmailTaken(change.To, client)
 	}
 	l := mailedLink{
 		purpose: PurposeEnterEmail, path: pathEnterEmail, user: change.User,
@@ -248,7 +247,7 @@ func (s *Service) askNewMailbox(ctx context.Context, change EmailChange, client 
 	}
 	_, err = s.cfg.Auth.Post(ctx, letter, func(ctx context.Context) (mail.Data, error) {
 		address, err := s.issue(ctx, l)
-		if letter.Kind == MailEmailTaken {
+		if taken {
 			return mail.Data{Email: change.To.Display}, err
 		}
 		return mail.Data{Email: change.To.Display, Link: address, ExpiresIn: linkLife}, err

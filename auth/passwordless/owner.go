@@ -46,17 +46,19 @@ func (s *Service) SendStepUp(ctx context.Context, o Owner) error {
 	if err != nil {
 		return err
 	}
-	return s.sendToOwner(ctx, o, user, PurposeStepUp, found{address: auth.Address{Key: user.Email}, user: user}.mailbox(), MailConfirmCode)
+	to := found{address: auth.Address{Key: user.Email}, user: user}.mailbox()
+	return s.sendToOwner(ctx, o, user, PurposeStepUp, confirmLetter(to, o.Client))
 }
 
-// sendToOwner mails a code for the owner's session to an address.
-func (s *Service) sendToOwner(ctx context.Context, o Owner, user auth.User, purpose Purpose, to auth.Address, kind string) error {
+// confirmLetter is the mail with a code that proves a mailbox.
+func confirmLetter(to auth.Address, client auth.Client) auth.Letter {
+	return auth.Letter{To: to, Kind: MailConfirmCode, Every: mailEvery, Client: client}
+}
+
+// sendToOwner mails a code for the owner's session.
+func (s *Service) sendToOwner(ctx context.Context, o Owner, user auth.User, purpose Purpose, letter auth.Letter) error {
 	c := Code{
-		Flow: sessionFlow(o.SessionID), Purpose: purpose, Email: to.Key, Subject: user.ID, SecurityVersion: user.SecurityVersion,
-	}
-	letter := auth.Letter{To: to, Kind: kind, Every: mailEvery, Client: o.Client}
-	if kind == "" {
-		letter.Kind, letter.Silent = MailConfirmCode, true
+		Flow: sessionFlow(o.SessionID), Purpose: purpose, Email: letter.To.Key, Subject: user.ID, SecurityVersion: user.SecurityVersion,
 	}
 	err := s.store.InTx(ctx, func(ctx context.Context) error { return s.postCode(ctx, c, letter, user.Name) })
 	if err != nil {
@@ -115,7 +117,7 @@ type RequestEmailParams struct {
 // RequestEmail uses up the code of the present mailbox and mails one to the new
 // address, for this session only: an address is changed by proof of both mailboxes
 // (rule R10). The answer and the work are the same where the new address is a
-// user's already. The caller answers for the owner being fresh (rule R12). It
+// user's already, who gets no code but is told (rule R7). The caller answers for the owner being fresh (rule R12). It
 // refuses to run inside a transaction (rule R8). Errors: ErrInvalidCode,
 // ErrTooManyCodes, ErrSameEmail, auth.ErrInvalidEmail, auth.ErrStale,
 // auth.ErrInTransaction.
@@ -148,13 +150,13 @@ func (s *Service) RequestEmail(ctx context.Context, p RequestEmailParams) error 
 			return err
 		}
 		_, _, err := s.store.UserByEmail(ctx, to.Key)
-		kind := MailConfirmCode
+		letter := confirmLetter(to, p.Owner.Client)
 		if err == nil {
-			kind = "" // somebody has it, who is none of the owner's business
+			letter = auth.EmailTaken(to, p.Owner.Client)
 		} else if !errors.Is(err, auth.ErrUserNotFound) {
 			return err
 		}
-		return s.sendToOwner(ctx, p.Owner, user, PurposeNewEmail, to, kind)
+		return s.sendToOwner(ctx, p.Owner, user, PurposeNewEmail, letter)
 	})
 }
 

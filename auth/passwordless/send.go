@@ -66,7 +66,8 @@ func (s *Service) offers(purpose Purpose) bool {
 	return false
 }
 
-// postCode puts the code's row into place and mails the code. What is not mailed
+// postCode puts the code's row into place and mails the code. A letter that says that
+// the address is taken goes without one, and no code fits its row. What is not mailed
 // leaves the flow with the code that it had, or with a row that no code fits: rows
 // are there whatever the address is, so that guesses are answered alike.
 func (s *Service) postCode(ctx context.Context, c Code, letter auth.Letter, name string) error {
@@ -87,15 +88,19 @@ func (s *Service) postCode(ctx context.Context, c Code, letter auth.Letter, name
 	if c.Verifier, err = s.seal(ctx, c, code); err != nil {
 		return err
 	}
-	_, err = s.cfg.Users.Post(ctx, letter, func(ctx context.Context) (mail.Data, error) {
-		return mail.Data{Name: name, Email: letter.To.Display, Code: code, ExpiresIn: Life}, s.store.PutCode(ctx, c)
-	})
-	if err != nil {
-		return err
-	}
 	decoy.Verifier = token.Verifier{KID: c.Verifier.KID, MAC: make([]byte, len(c.Verifier.MAC))}
 	if _, err := io.ReadFull(s.cfg.Rand, decoy.Verifier.MAC); err != nil {
 		return fmt.Errorf("make a row that no code fits: %w", err)
+	}
+	data := mail.Data{Name: name, Email: letter.To.Display, Code: code, ExpiresIn: Life}
+	if letter.Kind == auth.MailEmailTaken {
+		data, c.Verifier = mail.Data{Email: letter.To.Display}, decoy.Verifier
+	}
+	_, err = s.cfg.Users.Post(ctx, letter, func(ctx context.Context) (mail.Data, error) {
+		return data, s.store.PutCode(ctx, c)
+	})
+	if err != nil {
+		return err
 	}
 	return s.store.KeepCode(ctx, decoy)
 }

@@ -67,6 +67,30 @@ func TestAWholeLifeUnderAdministration(t *testing.T) {
 	}, withRoot)
 }
 
+// Rule R5: by an address that the owner of the mailbox let an account have, with a
+// click or a code, no account gets power: it may be a stranger's, whose password
+// would work on. The address stays reserved for whoever signs up with it.
+func TestR5_MovingToTheReservedAddressMakesNoSuperuser(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		assert.Equal(t, b.confirmMove(b.askToMove(t, rootEmail)).StatusCode, http.StatusOK)
+		assert.Equal(t, b.verifyMove(w.link(t, rootEmail)).StatusCode, http.StatusOK)
+		assert.Equal(t, w.count(t, "tenon_users WHERE email = 'root@example.com'"), 1)
+		assert.Equal(t, w.count(t, "tenon_users WHERE superuser"), 0)
+		assert.Equal(t, b.get("/admin/list-users").StatusCode, http.StatusForbidden)
+
+		const next = "elsewhere@example.com"
+		code := w.mailedCode(t, b, rootEmail, "email-verification")
+		assert.Equal(t, b.requestEmail(next, code).StatusCode, http.StatusOK)
+		assert.NoError(t, w.Drain(t.Context()))
+		message, _ := w.mailbox.Last(next)
+		assert.Equal(t, b.changeEmail(next, message.Code).StatusCode, http.StatusOK)
+		assert.Equal(t, w.signedIn(t, rootEmail).get("/admin/list-users").StatusCode, http.StatusOK)
+		assert.Equal(t, w.count(t, "tenon_users WHERE superuser"), 1)
+	}, withRoot)
+}
+
 // A superuser who acts as a user walks the whole route table: whatever changes the
 // account, its credentials, sessions or powers refuses them, and so does whatever
 // is for superusers.

@@ -70,8 +70,9 @@ type Config struct {
 	// kept in the memory of the process and hold for each process by itself. Classes
 	// that are not named keep those of DefaultRateLimits.
 	RateLimits map[string]ratelimit.Rule
-	// Superuser is the address whose first proof makes its owner a superuser.
-	// Defaults to nobody.
+	// Superuser is the address whose owner becomes a superuser: whoever first proves
+	// it, by mail of ours, as the address of a new account. It acts once; an account
+	// that exists does not become one by moving to it (rule R5). Defaults to nobody.
 	Superuser string
 
 	// Passwordless says which ways in by mail there are. Defaults to links and codes

@@ -48,8 +48,11 @@ type Config struct {
 	// reachable, such as "https://example.com/api/auth". Mailed links start with
 	// it; nothing else decides where they point.
 	LinkBase string
-	// Superuser is the address whose first proof makes its owner a superuser.
-	// It acts once; the user is recorded by id. Defaults to nobody.
+	// Superuser is the address whose owner becomes a superuser: whoever first proves
+	// it as the address of a new account, or of one that loses with the proof what it
+	// was given before (rule R4). An account that exists does not become one by moving
+	// to it: a stranger's would, with its password, by one click of the owner's (rule
+	// R5). It acts once; the user is recorded by id. Defaults to nobody.
 	Superuser string
 	// Hooks run inside the transactions of the package.
 	Hooks Hooks

@@ -325,7 +325,9 @@ func (s *Service) MoveTo(ctx context.Context, c Caller, to auth.Address, consume
 	return moved, nil
 }
 
-// moveTo gives the user another address, inside the transaction that secures it.
+// moveTo gives the user another address, inside the transaction that secures it. That
+// it is the one reserved for the superuser gives the account nothing: the account may
+// be a stranger's, whose link the owner of the mailbox confirmed (rule R5).
 func (s *Service) moveTo(ctx context.Context, user auth.User, to auth.Address, client auth.Client) (auth.User, error) {
 	// Sign-ups first: whoever proves one locks the address before it makes a user.
 	if err := s.store.DropSignUps(ctx, to.Key, 0, false); err != nil {

@@ -42,7 +42,7 @@ func floorOf(dir string) int {
 		return floorRoot
 	case top == "cmd" || top == "examples":
 		return floorProgram
-	case slices.Contains([]string{"principal", "crypto", "token", "mail", "bundb", "job", "ratelimit"}, top):
+	case slices.Contains([]string{"principal", "crypto", "token", "mail", "bundb", "job", "ratelimit", "totp"}, top):
 		return floorFoundation
 	case featureOf(dir) != "":
 		return floorFeature
@@ -53,7 +53,7 @@ func floorOf(dir string) int {
 // featureOf returns the feature that dir lies in, "" where it lies in none.
 func featureOf(dir string) string {
 	top, _, _ := strings.Cut(dir, "/")
-	if slices.Contains([]string{"auth", "session", "totp", "tenancy", "apikey", "quota", "webhook", "billing", "storage", "notify", "audit"}, top) {
+	if slices.Contains([]string{"auth", "session", "tenancy", "apikey", "quota", "webhook", "billing", "storage", "notify", "audit"}, top) {
 		return top
 	}
 	return ""
@@ -165,6 +165,7 @@ func homes() []home {
 		{"golang.org/x/oauth2", []string{"auth/oauth"}, "OAuth comes with auth/oauth"},
 		{"github.com/go-jose", []string{"token/jwt", "auth/oauth"}, "JOSE comes with token/jwt"},
 		{"github.com/pquerna/otp", []string{"totp"}, "one-time passwords come with totp"},
+		{"github.com/boombuler/barcode", []string{"totp"}, "QR codes come with totp"},
 		{"github.com/aws", nil, "the AWS SDK lives in modules of its own"},
 	}
 }

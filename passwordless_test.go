@@ -83,7 +83,12 @@ func TestSignInByLinkAndByCode(t *testing.T) {
 		assert.Equal(t, in.StatusCode, http.StatusOK)
 		assert.Equal(t, in.decode(t)["token"], nil)
 		assert.Equal(t, in.user(t)["email"], any(email))
-		assert.Contains(t, b.get("/get-session").body, email)
+		described, _ := in.decode(t)["session"].(map[string]any)
+		assert.Equal(t, len(described), 8)
+		seen, _ := b.get("/get-session").decode(t)["session"].(map[string]any)
+		for field, value := range described {
+			assert.Equal(t, seen[field], value)
+		}
 		b = w.browser(t)
 		code := w.mailedCode(t, b, email, "sign-in")
 		assert.Equal(t, b.useCode(email, otherCode(code)).code(t), "INVALID_OTP")

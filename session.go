@@ -66,7 +66,8 @@ func (s sessions) RecordStepUpFailure(ctx context.Context, caller *principal.Pri
 
 func authGrant(g session.Grant) auth.Grant {
 	return auth.Grant{
-		SessionID: g.Session.ID, Token: g.Token, EndsAt: g.Session.EndsAt, BrowserOnly: g.Session.BrowserOnly,
+		SessionID: g.Session.ID, Token: g.Token, BrowserOnly: g.Session.BrowserOnly,
+		CreatedAt: g.Session.CreatedAt, IdleEndsAt: g.Session.IdleEndsAt, EndsAt: g.Session.EndsAt,
 		Access: g.Pair.Access, AccessEndsAt: g.Pair.AccessEndsAt,
 		Refresh: g.Pair.Refresh, RefreshEndsAt: g.Pair.RefreshEndsAt,
 	}

@@ -91,8 +91,12 @@ type Sessions interface {
 // Grant is a session just made. Its secrets are shown this once: the token of its
 // cookie, or the pair of a bearer session.
 type Grant struct {
-	SessionID   string
-	Token       token.Secret
+	SessionID string
+	Token     token.Secret
+	CreatedAt time.Time
+	// IdleEndsAt is when the session ends if it is not used, EndsAt when it ends
+	// whatever happens.
+	IdleEndsAt  time.Time
 	EndsAt      time.Time
 	BrowserOnly bool
 	// Access and Refresh are the pair, and zero for a session with a cookie.

@@ -94,6 +94,8 @@ type Answer struct {
 	CallbackURL string
 	// Page answers a form of our own pages: 303 to CallbackURL, or to "/".
 	Page bool
+	// Session describes the session in the answer, too; see LinkResponse.
+	Session bool
 }
 
 // SignInResponse is the official client's, and with a bearer session the pair of
@@ -104,6 +106,40 @@ type SignInResponse struct {
 	URL      *string      `json:"url"`
 	User     UserResponse `json:"user"`
 	*bearer.Tokens
+}
+
+// LinkResponse is the official client's where a mailed link signs in.
+type LinkResponse struct {
+	SignInResponse
+
+	Session SessionResponse `json:"session"`
+}
+
+// SessionResponse is a session that was just made, as the official client reads it.
+type SessionResponse struct {
+	ID        string     `json:"id"`
+	UserID    string     `json:"userId"`
+	Token     string     `json:"token" description:"The session's id once more. It opens nothing; revoke-session takes it."`
+	ExpiresAt route.Time `json:"expiresAt" description:"When the session ends if it is not used until then."`
+	CreatedAt route.Time `json:"createdAt"`
+	UpdatedAt route.Time `json:"updatedAt"`
+	IPAddress *string    `json:"ipAddress"`
+	UserAgent *string    `json:"userAgent"`
+}
+
+func newSessionResponse(g Grant, c Client) SessionResponse {
+	s := SessionResponse{
+		ID: g.SessionID, UserID: g.UserID, Token: g.SessionID, ExpiresAt: route.NewTime(g.IdleEndsAt),
+		CreatedAt: route.NewTime(g.CreatedAt), UpdatedAt: route.NewTime(g.CreatedAt),
+	}
+	if c.IP.IsValid() {
+		ip := c.IP.String()
+		s.IPAddress = &ip
+	}
+	if c.UserAgent != "" {
+		s.UserAgent = &c.UserAgent
+	}
+	return s
 }
 
 // WantsTokens reports whether the request of a first factor asks for a pair of
@@ -126,6 +162,11 @@ func (h *Handler) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
 	}
 	if a.CallbackURL != "" {
 		response.Redirect, response.URL = true, &a.CallbackURL
+	}
+	if a.Session {
+		described := LinkResponse{SignInResponse: response, Session: newSessionResponse(a.Grant, ClientOf(r))}
+		route.WriteJSON(w, r, http.StatusOK, described)
+		return
 	}
 	route.WriteJSON(w, r, http.StatusOK, response)
 }

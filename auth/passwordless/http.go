@@ -119,7 +119,7 @@ func (h *Handler) linkRoutes() route.Table {
 			Method: http.MethodPost, Path: "/magic-link/verify", Access: route.Public, FirstFactor: true,
 			Guard: route.JSON | route.Form, Limit: route.LimitVerify,
 			Summary: "Sign in with the secret of a mailed link",
-			Request: useLinkRequest{}, Query: linkQuery{}, Response: auth.SignInResponse{}, Handler: h.UseLink,
+			Request: useLinkRequest{}, Query: linkQuery{}, Response: auth.LinkResponse{}, Handler: h.UseLink,
 		},
 	}
 }

@@ -122,7 +122,7 @@ func (h *Handler) UseLink(w http.ResponseWriter, r *http.Request) {
 	if form {
 		h.links.Leave(w)
 	}
-	h.auth.Answer(w, r, auth.Answer{User: result.User, Grant: result.Grant, CallbackURL: target, Page: form})
+	h.auth.Answer(w, r, auth.Answer{User: result.User, Grant: result.Grant, CallbackURL: target, Page: form, Session: true})
 }
 
 // isBrowser reports whether a browser sent r: they say so, and no page can keep

@@ -66,7 +66,12 @@ for (const database of databases) {
         const signed = ok(await who.client.magicLink.verify({ query: { token }, fetchOptions: post }));
         assert.equal(signed.token, null);
         assert.deepEqual([signed.user.email, signed.user.name, signed.user.emailVerified], [email, "Ada", true]);
-        assert.equal(ok(await who.client.getSession()).user.id, signed.user.id);
+        const { session, user } = ok(await who.client.getSession());
+        assert.equal(user.id, signed.user.id);
+        for (const [field, value] of Object.entries(signed.session)) { // the type of the official client's, and nothing that opens anything
+          assert.deepEqual(value, session[field], field);
+        }
+        assert.deepEqual(Object.keys(signed.session).sort(), ["createdAt", "expiresAt", "id", "ipAddress", "token", "updatedAt", "userAgent", "userId"]);
         await refused(who.client.magicLink.verify({ query: { token }, fetchOptions: post }), 400, "INVALID_TOKEN");
         assertNoSecret(who, token);
       }

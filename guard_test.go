@@ -207,6 +207,29 @@ func TestR9_TheBrowserThatChangesThePasswordStaysAKnownDevice(t *testing.T) {
 	})
 }
 
+// What nobody touched for two weeks is deleted, but for a lock: the counter of the
+// own password, too, which ended where a lock begins and so was kept for good.
+func TestMaintainDeletesCountersThatNoLongerMatter(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ctx := bundbtest.Outside(t.Context())
+		user, stranger := w.signedIn(t, email).idOf(), w.browser(t)
+		for range 2 * auth.LockedAt {
+			assert.Error(t, w.Auth.CheckPassword(ctx, user, "not this one"))
+			bundbtest.ClockOf(w.db).Advance(15 * time.Minute)
+		}
+		stranger.useCode(email, otherCode(w.mailedCode(t, stranger, email, "sign-in")))
+		stranger.post("/sign-in/email", wrong("nobody@example.com"))
+		w.lock(t, email)
+		assert.Equal(t, w.count(t, "tenon_guesses"), 4)
+		bundbtest.ClockOf(w.db).Advance(15 * 24 * time.Hour)
+		assert.NoError(t, w.Maintain(ctx))
+		assert.Equal(t, w.count(t, "tenon_guesses"), 1)
+		assert.Equal(t, stranger.signIn(email).code(t), "SIGN_IN_LOCKED")
+		assert.NoError(t, w.Auth.CheckPassword(ctx, user, password))
+	})
+}
+
 // A lock outlives the rotation of the pepper.
 func TestR9_RotationUnlocksNobody(t *testing.T) {
 	t.Parallel()

@@ -8,8 +8,9 @@ import (
 
 const day = 24 * time.Hour
 
-// guessMemory is how long an untouched counter of guesses is kept: longer than
-// any of them takes to be forgotten.
+// guessMemory is how long an untouched counter of guesses is kept: no pace takes
+// longer to forget. A lock is kept beyond, also on an address that is nobody's: that
+// it went would tell so (rule R7).
 const guessMemory = 14 * day
 
 // Allowance is a number of units per window for one target. Target is a MAC of

@@ -312,3 +312,17 @@ func TestCVE202432868_TenThousandTries(t *testing.T) {
 	}
 	assert.True(t, w.passwords.count() <= auth.LockedAt, "the cap holds")
 }
+
+func TestAPaceThatCannotBeForgottenIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, pace := range map[string]auth.Pace{
+		"no cap": {Free: 5}, "a cap that looks like a lock": {Free: 5, Cap: auth.LockedAt, Decay: time.Hour},
+		"a latch before the lock": {Cap: 20, Latch: true}, "a latch with a window": {Cap: auth.LockedAt, Latch: true, Window: time.Hour},
+		"a long window": {Cap: 5, Window: 15 * 24 * time.Hour}, "a slow decay": {Cap: 50, Decay: 24 * time.Hour},
+	} {
+		if _, err := w.Charge(t.Context(), "factor", adaEmail, pace); err == nil {
+			t.Errorf("%s: charged", name)
+		}
+	}
+}

@@ -28,7 +28,8 @@ type GuessKey struct {
 // guess starts at Step and doubles with each further one up to MaxWait. At Cap
 // guesses none is welcome. One guess is forgotten in every full Decay since the
 // last; a zero Decay forgets none. A Latch forgets none from the Cap on: the
-// counter stays until it is taken back.
+// counter stays until it is taken back. The Cap of a Latch is LockedAt, that of any
+// other pace is less, and all is forgotten within 14 days.
 //
 // With a Window it is simpler: Cap guesses are welcome in a window, which starts
 // with its first guess, and all are forgotten when it ends.
@@ -43,14 +44,31 @@ type Pace struct {
 }
 
 // LockedAt is how many remembered guesses of strangers lock a factor of an account
-// against strangers (NIST SP 800-63B-4 §3.2.2: at most 100 failures in a row). No
-// pace without a latch goes beyond.
+// against strangers (NIST SP 800-63B-4 §3.2.2: at most 100 failures in a row). Every
+// latch is there and no other pace gets there, so that a counter tells by itself
+// whether it locks: those that do are kept, the others are deleted when they are
+// forgotten.
 const LockedAt = 100
 
-// passwordPace follows NIST SP 800-63B-4 §3.2.2: growing waits, and at most 100
+// errPace is a mistake of the program's: with such a pace, a counter would be
+// deleted while it matters, or never.
+var errPace = errors.New("auth: a pace needs a Cap: LockedAt with a Latch and less without, and must forget within 14 days")
+
+// validate returns errPace for a pace whose counters could not be told apart.
+func (p Pace) validate() error {
+	switch {
+	case p.Latch && (p.Cap != LockedAt || p.Window > 0),
+		!p.Latch && (p.Cap <= 0 || p.Cap >= LockedAt),
+		p.Window > guessMemory, p.Decay > guessMemory/time.Duration(p.Cap):
+		return errPace
+	}
+	return nil
+}
+
+// passwordPace follows NIST SP 800-63B-4 §3.2.2: growing waits, and fewer than 100
 // failures in a row.
 func passwordPace() Pace {
-	return Pace{Free: 5, Step: time.Second, MaxWait: 15 * time.Minute, Cap: LockedAt, Decay: time.Hour}
+	return Pace{Free: 5, Step: time.Second, MaxWait: 15 * time.Minute, Cap: LockedAt - 1, Decay: time.Hour}
 }
 
 // strangerPace is passwordPace for clients that nobody has signed in from: at its
@@ -58,7 +76,7 @@ func passwordPace() Pace {
 // the account (rule R9).
 func strangerPace() Pace {
 	pace := passwordPace()
-	pace.Latch = true
+	pace.Cap, pace.Latch = LockedAt, true
 	return pace
 }
 
@@ -125,6 +143,9 @@ const labelGuess = "guess"
 func (s *Service) charge(ctx context.Context, factor, identifier string, pace Pace) (GuessKey, error) {
 	if s.store.InTransaction(ctx) {
 		return GuessKey{}, ErrInTransaction
+	}
+	if err := pace.validate(); err != nil {
+		return GuessKey{}, err
 	}
 	account, err := s.mac(ctx, labelGuess, factor, identifier)
 	if err != nil {

@@ -160,7 +160,8 @@ type GuessStore interface {
 	// that is not there is no error.
 	ForgetGuesses(ctx context.Context, keys ...GuessKey) error
 	// PruneGuesses deletes at most limit counters that were last charged before
-	// the given time and count fewer than LockedAt: a lock does not go by itself.
+	// the given time and count fewer than LockedAt: a lock does not go by itself, and
+	// no counter but a lock counts that many.
 	PruneGuesses(ctx context.Context, before time.Time, limit int) (int, error)
 }
 

@@ -20,6 +20,7 @@ func guessClauses() []clause {
 		{"concurrent charges admit no more than the pace", testChargeRace},
 		{"Refund takes one guess back", testRefund},
 		{"PruneGuesses deletes old counters up to its limit", testPruneGuesses},
+		{"PruneGuesses leaves locks alone, and nothing that counts less", testPruneLeavesLocks},
 	}
 }
 
@@ -155,6 +156,22 @@ func testPruneGuesses(t *testing.T, w *world) {
 		assert.Equal(t, n, want)
 	}
 	assert.True(t, w.charge(t, guessKey("young"), auth.Pace{Free: 1, Cap: 1}, time.Hour) > 0, "the young one is kept")
+}
+
+func testPruneLeavesLocks(t *testing.T, w *world) {
+	latch := auth.Pace{Free: auth.LockedAt, Cap: auth.LockedAt, Latch: true, Decay: time.Hour}
+	for account, guesses := range map[string]int{"locked": auth.LockedAt, "almost": auth.LockedAt - 1} {
+		for range guesses {
+			assert.Equal(t, w.charge(t, guessKey(account), latch, 0), 0)
+		}
+	}
+	for _, want := range []int{1, 0} {
+		n, err := w.Store.PruneGuesses(t.Context(), w.now.Add(1000*time.Hour), 10)
+		assert.NoError(t, err)
+		assert.Equal(t, n, want)
+	}
+	assert.True(t, w.charge(t, guessKey("locked"), latch, 1000*time.Hour) > 0, "the lock holds")
+	assert.Equal(t, w.charge(t, guessKey("almost"), latch, 1000*time.Hour), 0)
 }
 
 func budgetClauses() []clause {

@@ -68,13 +68,10 @@ func (a *App) clearSession(w http.ResponseWriter, r *http.Request) {
 // forgetUser takes a user out of everything that Tenon keeps elsewhere, in the
 // transaction that deletes the user.
 func (a *App) forgetUser(ctx context.Context, e auth.UserDeleted) error {
-	for _, purpose := range account.Purposes() {
+	for _, purpose := range append(account.Purposes(), recovery.PurposeReset, auth.PurposeUnlock) {
 		if err := a.tokens.RevokeSiblings(ctx, purpose, e.User.ID); err != nil {
 			return err
 		}
-	}
-	if err := a.tokens.RevokeSiblings(ctx, recovery.PurposeReset, e.User.ID); err != nil {
-		return err
 	}
 	if err := a.tokens.RevokeSiblings(ctx, passwordless.PurposeLink, e.User.Email); err != nil {
 		return err

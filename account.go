@@ -82,6 +82,11 @@ func (a *App) forgetUser(ctx context.Context, e auth.UserDeleted) error {
 	return a.Sessions.ForgetUser(ctx, e.User.ID)
 }
 
+// leaveRole keeps the last superuser from leaving nobody in charge.
+func (a *App) leaveRole(ctx context.Context, e auth.BeforeUserDeleted) error {
+	return a.Admin.BeforeUserDeleted(ctx, e)
+}
+
 // leaveOrganizations settles what becomes of a user's organizations, and may refuse
 // the deletion.
 func (a *App) leaveOrganizations(ctx context.Context, e auth.BeforeUserDeleted) error {

@@ -26,9 +26,9 @@ func (a *App) wireAuth() (err error) {
 		Superuser:    a.cfg.Superuser,
 		Hooks: auth.JoinHooks(auth.Hooks{
 			UserCreated:       a.createDefaultOrganization,
-			BeforeUserDeleted: a.leaveOrganizations,
+			BeforeUserDeleted: a.leaveRole,
 			UserDeleted:       a.forgetUser,
-		}, a.cfg.AuthHooks),
+		}, auth.Hooks{BeforeUserDeleted: a.leaveOrganizations}, a.cfg.AuthHooks),
 		Logger: a.cfg.Logger,
 		Now:    a.DB.Now,
 	})

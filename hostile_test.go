@@ -1,10 +1,15 @@
 package tenon_test
 
 import (
+	"context"
 	"net/http"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 )
@@ -24,4 +29,48 @@ func TestR3_TheUnlockLinkGoesWithItsUser(t *testing.T) {
 		w.noOrphans(t)
 		assert.Equal(t, b.post("/unlock-account", map[string]any{"token": link}).code(t), "INVALID_TOKEN")
 	})
+}
+
+// roleEvents records who became a superuser, and who ceased to be one.
+type roleEvents struct {
+	mu   sync.Mutex
+	gone []string
+}
+
+func (e *roleEvents) hear(c *tenon.Config) {
+	c.Superuser = rootEmail
+	c.AuthHooks.SuperuserChanged = func(_ context.Context, event auth.SuperuserChanged) error {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if !event.Superuser {
+			e.gone = append(e.gone, event.UserID)
+		}
+		return nil
+	}
+}
+
+// The last superuser does not leave by the door of the own account either.
+func TestTheLastSuperuserDoesNotDeleteTheirAccount(t *testing.T) {
+	t.Parallel()
+	events := new(roleEvents)
+	each(t, func(t *testing.T, w *world) {
+		root, ada := w.signedIn(t, rootEmail), w.signedIn(t, email)
+		assert.Equal(t, root.post("/delete-user", map[string]any{"callbackURL": "/"}).StatusCode, http.StatusOK)
+		link := w.link(t, rootEmail)
+		for _, refused := range []answer{
+			root.post("/delete-user", map[string]any{"password": password}),
+			root.post("/delete-user/callback", map[string]any{"token": link}),
+		} {
+			assert.Equal(t, refused.StatusCode, http.StatusConflict)
+			assert.Equal(t, refused.code(t), "LAST_SUPERUSER")
+		}
+		assert.Equal(t, root.get("/admin/list-users").StatusCode, http.StatusOK)
+		assert.Equal(t, root.admin("set-role", map[string]any{"userId": ada.idOf(), "role": "admin"}).StatusCode, http.StatusOK)
+		id := root.idOf()
+		assert.Equal(t, root.post("/delete-user/callback", map[string]any{"token": link}).StatusCode, http.StatusOK)
+		assert.Equal(t, ada.post("/delete-user", map[string]any{"password": password}).code(t), "LAST_SUPERUSER")
+		events.mu.Lock()
+		defer events.mu.Unlock()
+		assert.True(t, slices.Contains(events.gone, id), "hooks heard of it")
+	}, events.hear)
 }

@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"fmt"
+
+	"github.com/tenon-go/tenon/auth"
 )
 
 // Remove deletes a user with everything that is theirs, in one transaction, which
@@ -21,6 +23,19 @@ func (s *Service) Remove(ctx context.Context, userID, actorID string) error {
 	})
 	if err != nil {
 		return fmt.Errorf("admin: remove a user: %w", err)
+	}
+	return nil
+}
+
+// BeforeUserDeleted is for auth.Hooks: it takes the role from a superuser who is
+// about to be deleted, by themselves or by others, in the transaction that does.
+// Errors: ErrLastSuperuser.
+func (s *Service) BeforeUserDeleted(ctx context.Context, e auth.BeforeUserDeleted) error {
+	if !e.User.Superuser {
+		return nil
+	}
+	if err := s.setSuperuser(ctx, e.User.ID, e.ActorID, false); err != nil {
+		return fmt.Errorf("admin: delete a superuser: %w", err)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package tenon_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/admin"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 )
@@ -73,4 +75,34 @@ func TestTheLastSuperuserDoesNotDeleteTheirAccount(t *testing.T) {
 		defer events.mu.Unlock()
 		assert.True(t, slices.Contains(events.gone, id), "hooks heard of it")
 	}, events.hear)
+}
+
+// Two superusers who ban each other at the same moment: one wins, nobody waits for
+// good, and somebody stays in charge.
+func TestSuperusersWhoBanEachOtherDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, bundbtest.Postgres(t, tenon.Schemas()...), withRoot)
+	root, ada := w.signedIn(t, rootEmail), w.signedIn(t, email)
+	ids := []string{root.idOf(), ada.idOf()}
+	assert.Equal(t, root.admin("set-role", map[string]any{"userId": ids[1], "role": "admin"}).StatusCode, http.StatusOK)
+	barrier := bundbtest.FaultsOf(w.db).StallOn("FOR NO KEY UPDATE", 2)
+	results := make(chan error, 2)
+	for i := range 2 {
+		go func() {
+			ctx := bundbtest.Flow(context.WithoutCancel(t.Context()))
+			results <- w.Admin.Ban(ctx, admin.Ban{UserID: ids[i], ActorID: ids[1-i]})
+		}()
+	}
+	barrier.Wait(t)
+	barrier.Release()
+	banned := 0
+	for range 2 {
+		if err := <-results; err == nil {
+			banned++
+		} else if !errors.Is(err, admin.ErrLastSuperuser) {
+			t.Errorf("the loser got %v", err)
+		}
+	}
+	assert.Equal(t, banned, 1)
+	assert.Equal(t, w.count(t, "tenon_users WHERE superuser AND banned_at IS NULL"), 1)
 }

@@ -24,18 +24,20 @@ func (s *Service) Ban(ctx context.Context, b Ban) error {
 	case !b.Until.IsZero() && !b.Until.After(b.At), utf8.RuneCountInString(b.Reason) > maxReason, !utf8.ValidString(b.Reason):
 		return ErrInvalidBan
 	}
-	err := s.cfg.Accounts.Secure(ctx, auth.Change{UserID: b.UserID}, func(ctx context.Context, user auth.User) error {
-		if user.Superuser {
-			// A ban takes the role along: who comes back is not in charge at once.
-			if err := s.setSuperuser(ctx, user.ID, b.ActorID, false); err != nil {
-				return err
-			}
-		}
-		if err := s.store.SetBan(ctx, b); err != nil {
+	err := s.store.InTx(ctx, func(ctx context.Context) error {
+		// A ban takes the role along: who comes back is not in charge at once. It
+		// comes first because it locks all superusers in one order: two who ban each
+		// other, each of them holding the other's row, would wait for good.
+		if err := s.setSuperuser(ctx, b.UserID, b.ActorID, false); err != nil {
 			return err
 		}
-		return hook.Call(ctx, s.cfg.Hooks.UserBanned, auth.UserBanned{
-			UserID: b.UserID, ActorID: b.ActorID, Reason: b.Reason, Until: b.Until,
+		return s.cfg.Accounts.Secure(ctx, auth.Change{UserID: b.UserID}, func(ctx context.Context, _ auth.User) error {
+			if err := s.store.SetBan(ctx, b); err != nil {
+				return err
+			}
+			return hook.Call(ctx, s.cfg.Hooks.UserBanned, auth.UserBanned{
+				UserID: b.UserID, ActorID: b.ActorID, Reason: b.Reason, Until: b.Until,
+			})
 		})
 	})
 	if err != nil {

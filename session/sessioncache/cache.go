@@ -29,8 +29,8 @@ type Config struct {
 	Hints Hints
 	// Logger gets what Run could not do. Defaults to slog.Default().
 	Logger *slog.Logger
-	// Now is the clock that judges whether a session has idled or ended. Defaults
-	// to the service's (rule R32).
+	// Now is the clock by which sessions idle and end. It is read when an answer
+	// comes, and Monotonic counts from there. Defaults to the service's (rule R32).
 	Now func() time.Time
 	// Monotonic counts the age of what is remembered, for tests. Defaults to the
 	// process's monotonic clock.
@@ -173,36 +173,33 @@ func (c *Cache) LookupSession(ctx context.Context, id string, epoch int64) (*ses
 	return c.miss(ctx, k, question{id: id, epoch: epoch})
 }
 
-// hit returns what is remembered under a key and true still, or nil. A session
-// that seems to have ended by itself may have been used elsewhere: the database
-// knows.
+// hit returns what is remembered under a key and true still, or nil. It looks at
+// one clock only: the session's own moments were counted in it by land.
 func (c *Cache) hit(ctx context.Context, k *key) *session.Identity {
 	e := c.table.get(k)
-	if e == nil || c.dead(e) {
+	if e == nil {
 		return nil
 	}
-	i, now := e.identity.Load(), c.cfg.Now()
-	if !i.Session.Live(now) {
+	now := c.cfg.Monotonic()
+	if e.dead(now) {
 		return nil
 	}
 	if !e.used.Load() {
 		e.used.Store(true)
 	}
-	if now.Sub(i.Session.LastSeenAt) < session.TouchEvery || !e.touched.CompareAndSwap(false, true) {
+	i := e.identity.Load()
+	if now < e.touchAt || !e.touched.CompareAndSwap(false, true) {
 		return i
 	}
 	return c.touch(ctx, e, i)
 }
-
-// dead reports whether an entry may not answer any more.
-func (c *Cache) dead(e *entry) bool { return c.cfg.Monotonic() >= e.diesAt || e.gone.Load() }
 
 // touch records that the session was used. This is tried once per entry, so that
 // an outage slows nobody down twice, and may have taken the rest of its life.
 func (c *Cache) touch(ctx context.Context, e *entry, i *session.Identity) *session.Identity {
 	used := c.svc.Touch(ctx, i)
 	e.identity.Store(used)
-	if c.dead(e) {
+	if e.dead(c.cfg.Monotonic()) {
 		return nil
 	}
 	return used

@@ -142,33 +142,35 @@ func TestJunkAsksNobody(t *testing.T) {
 
 func TestIdleAndAbsoluteEndsAreJudgedOnEveryHit(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
-	for _, life := range []time.Duration{7 * 24 * time.Hour, 30 * 24 * time.Hour} {
+	for name, life := range map[string]session.Config{
+		"idle":     {Idle: time.Hour},
+		"absolute": {Idle: time.Hour, Absolute: time.Hour, BrowserOnly: time.Hour},
+	} {
+		w := newWorldOf(t, life, nil)
+		w.store.unused.Store(true)
 		grant := w.signIn()
+		w.clocks.pass(time.Hour - time.Second)
 		assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
-		w.clocks.setWall(life - time.Microsecond)
-		if life == 7*24*time.Hour {
-			w.live(grant)
-			w.clocks.setWall(life)
+		w.clocks.pass(time.Second - time.Microsecond)
+		assert.Equal(t, w.finds(func() { w.live(grant) }), 0)
+		w.clocks.pass(time.Microsecond)
+		if w.finds(func() { w.dead(grant) }) != 1 {
+			t.Errorf("%s: answered from memory", name)
 		}
-		w.clocks.setWall(time.Microsecond)
-		w.dead(grant)
 	}
 }
 
 func TestASessionUsedElsewhereLives(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, nil)
+	w := newWorldOf(t, session.Config{Idle: time.Hour}, nil)
+	w.store.unused.Store(true)
 	grant := w.signIn()
-	w.clocks.setWall(7*24*time.Hour - time.Second)
-	w.put("u1", nil)
-	other := assert.Must(sessioncache.New(w.svc, sessioncache.Config{Monotonic: w.clocks.monotonic}))(t)
-	before := w.live(grant) // touches
-	assert.Must(other.Lookup(t.Context(), grant.Token.Reveal()))(t)
-	assert.True(t, before.Session.IdleEndsAt.After(w.clocks.now()), "the session was used")
-	w.clocks.setWall(7*24*time.Hour - time.Second)
-	assert.Must(w.svc.Lookup(t.Context(), grant.Token.Reveal()))(t) // the other process records the use
-	w.clocks.setWall(time.Minute)
+	w.clocks.pass(time.Hour - time.Second)
+	w.live(grant)
+	assert.NoError(t, w.fake.TouchSession(t.Context(), session.Touch{ // by another process
+		ID: grant.Session.ID, SeenAt: w.clocks.now(), IdleEndsAt: w.clocks.now().Add(time.Hour), Before: w.clocks.now(),
+	}))
+	w.clocks.pass(time.Second)
 	// What is remembered says that the session idled; the database knows better.
 	assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
 }
@@ -184,9 +186,8 @@ func TestUseIsRecordedOnceAMinute(t *testing.T) {
 	assert.Equal(t, w.store.touches.Load(), 3)
 	assert.Equal(t, w.live(grant).Session.LastSeenAt, w.clocks.now())
 	// On a hit, too, and every hit after it knows.
-	w.clocks.age(bound)
-	w.live(grant)
-	w.clocks.setWall(time.Minute)
+	w.nearlyUnused(grant)
+	w.clocks.pass(time.Second)
 	assert.Equal(t, w.finds(func() { assert.Equal(t, w.live(grant).Session.LastSeenAt, w.clocks.now()) }), 0)
 	first, second := w.live(grant), w.live(grant)
 	assert.True(t, first == second, "the identity is shared")
@@ -197,17 +198,16 @@ func TestPromise12_EntriesOutliveAnOutageForTheBoundOnly(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	grant, access := w.signIn(), w.signInBearer()
-	w.live(grant)
+	w.nearlyUnused(grant)
 	assert.Must(access())(t)
-	w.clocks.setWall(time.Minute) // the use cannot be recorded
-	w.fake.SetDown(true)
-	w.clocks.age(bound - 1)
+	w.fake.SetDown(true) // the use cannot be recorded
+	w.clocks.pass(bound - time.Microsecond)
 	for range 3 {
 		w.live(grant)
 		assert.Must(access())(t)
 	}
 	assert.Equal(t, w.store.touches.Load(), 2) // tried once
-	w.clocks.age(1)
+	w.clocks.pass(time.Microsecond)
 	for range 2 {
 		for _, ask := range []func() (*session.Identity, error){func() (*session.Identity, error) { return w.lookup(grant) }, access} {
 			i, err := ask()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/session/sessioncache"
 	"github.com/tenon-go/tenon/session/sessiontest"
@@ -65,6 +66,7 @@ type gate struct {
 	session.Store
 	finds, touches atomic.Int64
 	deaf           atomic.Bool // to what is revoked, as if by another process
+	unused         atomic.Bool // it records no use
 	touching       atomic.Pointer[stall]
 
 	mu     sync.Mutex
@@ -141,6 +143,9 @@ func (g *gate) FindSessionByID(ctx context.Context, id string) (session.Found, e
 
 func (g *gate) TouchSession(ctx context.Context, t session.Touch) error {
 	g.touches.Add(1)
+	if g.unused.Load() {
+		return problem.ErrUnavailable
+	}
 	err := g.Store.TouchSession(ctx, t)
 	if s := g.touching.Swap(nil); s != nil {
 		close(s.reached)
@@ -163,10 +168,17 @@ type world struct {
 
 func newWorld(t testing.TB, change func(*sessioncache.Config)) *world {
 	t.Helper()
+	return newWorldOf(t, session.Config{}, change)
+}
+
+// newWorldOf is newWorld for sessions that live as life says.
+func newWorldOf(t testing.TB, life session.Config, change func(*sessioncache.Config)) *world {
+	t.Helper()
 	w := &world{t: t, clocks: newClocks(), log: &strings.Builder{}}
 	w.fake = sessiontest.NewFake(w.clocks.now)
 	w.store = &gate{Store: w.fake}
-	w.svc = assert.Must(session.New(w.store, session.Config{Peppers: peppers{}, Users: w.fake, AccessTokens: tokens{}}))(t)
+	life.Peppers, life.Users, life.AccessTokens = peppers{}, w.fake, tokens{}
+	w.svc = assert.Must(session.New(w.store, life))(t)
 	cfg := sessioncache.Config{Bound: bound, Monotonic: w.clocks.monotonic, Logger: slog.New(slog.NewTextHandler(w.log, nil))}
 	if change != nil {
 		change(&cfg)
@@ -209,6 +221,14 @@ func (w *world) live(g session.Grant) *session.Identity {
 	assert.NoError(w.t, err)
 	assert.Equal(w.t, i.Session.ID, g.Session.ID)
 	return i
+}
+
+// nearlyUnused remembers the session when its use will be due to be recorded in a
+// second.
+func (w *world) nearlyUnused(g session.Grant) {
+	w.t.Helper()
+	w.clocks.pass(session.TouchEvery - time.Second)
+	w.live(g)
 }
 
 func (w *world) dead(g session.Grant) {

@@ -101,12 +101,14 @@ func (c *Cache) land(k key, f *flight) {
 		return
 	}
 	f.overtaken = c.recent.overtook(f.identity, f.revocations)
-	now := c.cfg.Monotonic()
-	e := &entry{key: k, diesAt: f.began + c.cfg.Bound}
-	if f.overtaken || now >= e.diesAt {
+	if f.overtaken {
 		return
 	}
-	e.identity.Store(f.identity)
+	now := c.cfg.Monotonic()
+	e := newEntry(k, f.identity, f.began, c.cfg.Bound, now, c.cfg.Now())
+	if e.dead(now) {
+		return
+	}
 	c.table.put(e, now)
 	c.filled.Store(int64(now))
 }

@@ -118,8 +118,8 @@ func TestR17_AHitOvertakenByARevocation(t *testing.T) {
 	} {
 		w := newWorld(t, nil)
 		grant := w.signIn()
-		w.live(grant)
-		w.clocks.setWall(time.Minute) // the hit records the use, and waits for it
+		w.nearlyUnused(grant)
+		w.clocks.pass(time.Second) // the hit records the use, and waits for it
 		stalled := &stall{make(chan struct{}), make(chan struct{})}
 		w.store.touching.Store(stalled)
 		answered := w.asking(t.Context(), grant)

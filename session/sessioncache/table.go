@@ -15,9 +15,11 @@ const ways = 8
 // entry is an answer of the database. Its identity may be replaced by one that
 // was seen later; everything else that is not atomic never changes.
 type entry struct {
-	key      key
-	diesAt   time.Duration
-	identity atomic.Pointer[session.Identity]
+	key key
+	// diesAt is when the entry must not answer any more and touchAt when the
+	// session's use is due to be recorded, both by Config.Monotonic.
+	diesAt, touchAt time.Duration
+	identity        atomic.Pointer[session.Identity]
 	// gone is set when the entry is forgotten, before anybody is told so.
 	gone atomic.Bool
 	// used is the mark of CLOCK: it spares the entry once.
@@ -28,6 +30,24 @@ type entry struct {
 	// The entries of one user, for whoever changes the table.
 	prev, next *entry
 }
+
+// newEntry is what the database answered to a question that was asked at began. It
+// lives for bound, and no longer than its session: a session that seems to have
+// ended by itself may have been used elsewhere, which the database knows. wall is
+// the time at now.
+func newEntry(k key, i *session.Identity, began, bound, now time.Duration, wall time.Time) *entry {
+	s := &i.Session
+	lives := min(s.IdleEndsAt.Sub(wall), s.EndsAt.Sub(wall))
+	e := &entry{
+		key: k, diesAt: min(began+bound, now+lives),
+		touchAt: now + s.LastSeenAt.Add(session.TouchEvery).Sub(wall),
+	}
+	e.identity.Store(i)
+	return e
+}
+
+// dead reports whether the entry may not answer any more.
+func (e *entry) dead(now time.Duration) bool { return now >= e.diesAt || e.gone.Load() }
 
 // table is a set-associative cache. Reading it takes no lock; changing it takes
 // the cache's. The hash in a key chooses eight slots, and among those CLOCK

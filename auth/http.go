@@ -7,10 +7,7 @@ import (
 
 	"github.com/tenon-go/tenon/internal/bearer"
 	"github.com/tenon-go/tenon/internal/client"
-	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/link"
-	"github.com/tenon-go/tenon/internal/page"
-	"github.com/tenon-go/tenon/internal/redirect"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -42,12 +39,9 @@ type HandlerConfig struct {
 // that route by themselves; Routes lists them. It is safe for concurrent use.
 type Handler struct {
 	svc        *Service
-	cookies    cookie.Policy
+	site       link.Site
 	bearers    bearer.Policy
 	links      link.Parking
-	pages      *page.Layout
-	nonces     page.Nonces
-	redirects  redirect.Targets
 	setSession func(w http.ResponseWriter, r *http.Request, grant Grant)
 }
 
@@ -56,11 +50,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if svc == nil || cfg.SetSession == nil {
 		return nil, errors.New("auth: handler: Service and SetSession are required")
 	}
-	cookies, err := cookie.New(cfg.BaseURL)
-	if err != nil {
-		return nil, fmt.Errorf("auth: handler: %w", err)
-	}
-	redirects, err := redirect.New(append([]string{cookies.Origin()}, cfg.RedirectTargets...)...)
+	site, err := link.NewSite(link.SiteConfig{BaseURL: cfg.BaseURL, ProductName: cfg.ProductName, RedirectTargets: cfg.RedirectTargets})
 	if err != nil {
 		return nil, fmt.Errorf("auth: handler: %w", err)
 	}
@@ -68,13 +58,8 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: handler: %w", err)
 	}
-	pages, err := page.New(page.Config{ProductName: cfg.ProductName})
-	if err != nil {
-		return nil, fmt.Errorf("auth: handler: %w", err)
-	}
 	return &Handler{
-		svc: svc, cookies: cookies, bearers: bearers, links: link.Parking{Cookies: cookies, Name: cookieLink}, pages: pages, nonces: page.NewNonces(cookies),
-		redirects: redirects, setSession: cfg.SetSession,
+		svc: svc, site: site, bearers: bearers, links: site.Parking(cookieLink), setSession: cfg.SetSession,
 	}, nil
 }
 
@@ -148,7 +133,7 @@ func ClientOf(r *http.Request) Client {
 
 // callback returns target if it may be redirected to, and "" for none.
 func (h *Handler) callback(target string) (string, error) {
-	if target != "" && !h.redirects.Allows(target) {
+	if !h.site.Allows(target) {
 		return "", ErrInvalidCallbackURL
 	}
 	return target, nil

@@ -58,8 +58,8 @@ func (h *Handler) showVerify(w http.ResponseWriter, r *http.Request, query verif
 	if failure != nil {
 		card.Tone, card.Notice = page.Failure, failure.Message
 	}
-	card.Form.Nonce = h.nonces.Issue(w, r)
-	h.pages.Write(w, r, status, card)
+	card.Form.Nonce = h.site.Nonces.Issue(w, r)
+	h.site.Pages.Write(w, r, status, card)
 }
 
 // askProof asks somebody who opens the link in another browser for the password
@@ -100,7 +100,7 @@ func (h *Handler) finishVerify(w http.ResponseWriter, r *http.Request, query ver
 	case errors.Is(err, token.ErrInvalid) || !errors.As(err, &failure):
 		h.deadLink(w, r, query, err)
 	case failure.Kind == problem.Internal || failure.Kind == problem.Unavailable:
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	default:
 		h.showVerify(w, r, query, failure.Kind.Status(), failure)
 	}
@@ -110,9 +110,9 @@ func (h *Handler) finishVerify(w http.ResponseWriter, r *http.Request, query ver
 // one, else here.
 func (h *Handler) deadLink(w http.ResponseWriter, r *http.Request, query verifyQuery, err error) {
 	if !errors.Is(err, token.ErrInvalid) {
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 		return
 	}
 	h.links.Leave(w)
-	link.Fail(w, r, h.pages, cmp.Or(query.ErrorCallbackURL, query.CallbackURL), err)
+	link.Fail(w, r, h.site.Pages, cmp.Or(query.ErrorCallbackURL, query.CallbackURL), err)
 }

@@ -54,7 +54,7 @@ func (h *Handler) Device(r *http.Request) string {
 	if len(r.Header.Values("Authorization")) > 0 || len(r.Header.Values("X-Api-Key")) > 0 {
 		return ""
 	}
-	return h.cookies.Get(r, cookieDevice)
+	return h.site.Cookies.Get(r, cookieDevice)
 }
 
 // KnowsDevice reports whether the browser is a known device of somebody, and which,
@@ -81,7 +81,7 @@ func (h *Handler) KeepDevice(w http.ResponseWriter, r *http.Request, grant Grant
 		h.svc.cfg.Logger.WarnContext(r.Context(), "auth: the device is not remembered", "error", err)
 	}
 	if device.Reveal() != "" {
-		h.cookies.Set(w, cookieDevice, device.Reveal(), deviceLife)
+		h.site.Cookies.Set(w, cookieDevice, device.Reveal(), deviceLife)
 	}
 }
 

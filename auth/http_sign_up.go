@@ -40,7 +40,7 @@ func (h *Handler) SignUp(w http.ResponseWriter, r *http.Request) {
 	}
 	result, err := h.svc.SignUp(r.Context(), SignUpParams{
 		Name: body.Name, Email: body.Email, Password: body.Password, Image: body.Image,
-		CallbackURL: callback, Browser: h.cookies.Get(r, cookieBrowser), Client: ClientOf(r),
+		CallbackURL: callback, Browser: h.site.Cookies.Get(r, cookieBrowser), Client: ClientOf(r),
 	})
 	if err != nil {
 		problem.Write(w, r, err)
@@ -53,11 +53,11 @@ func (h *Handler) SignUp(w http.ResponseWriter, r *http.Request) {
 // RememberBrowser leaves the token of a sign-up in the browser, for hosts that
 // call Service.SignUp from pages of their own.
 func (h *Handler) RememberBrowser(w http.ResponseWriter, result SignUpResult) {
-	h.cookies.Set(w, cookieBrowser, result.Browser.Reveal(), pendingLife)
+	h.site.Cookies.Set(w, cookieBrowser, result.Browser.Reveal(), pendingLife)
 }
 
 // Browser returns the token that an earlier sign-up left in the browser, or "".
-func (h *Handler) Browser(r *http.Request) string { return h.cookies.Get(r, cookieBrowser) }
+func (h *Handler) Browser(r *http.Request) string { return h.site.Cookies.Get(r, cookieBrowser) }
 
 type resendRequest struct {
 	Email       string `json:"email" required:"true" maxLength:"254" description:"The address of the sign-up"`

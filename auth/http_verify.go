@@ -65,11 +65,11 @@ func (h *Handler) VerifyEmailPage(w http.ResponseWriter, r *http.Request) {
 	case !page.Wants(r):
 		problem.Write(w, r, link.ErrConfirmWithPost)
 	case err != nil:
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	case query.Token != "":
 		h.links.Park(w, query.Token, here(query))
 	case query.Done != "":
-		h.pages.Write(w, r, http.StatusOK, page.Card{
+		h.site.Pages.Write(w, r, http.StatusOK, page.Card{
 			Title: "Your address is confirmed", Tone: page.Success,
 			Notice: "Thank you. You can sign in now.", Links: []page.Link{{Href: "/", Text: "Go on"}},
 		})

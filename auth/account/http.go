@@ -6,10 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tenon-go/tenon/auth"
-	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/link"
-	"github.com/tenon-go/tenon/internal/page"
-	"github.com/tenon-go/tenon/internal/redirect"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -36,12 +33,9 @@ type HandlerConfig struct {
 // Handler serves the package over HTTP. Each endpoint is a method, for hosts
 // that route by themselves; Routes lists them. It is safe for concurrent use.
 type Handler struct {
-	svc       *Service
-	cfg       HandlerConfig
-	cookies   cookie.Policy
-	pages     *page.Layout
-	nonces    page.Nonces
-	redirects redirect.Targets
+	svc  *Service
+	cfg  HandlerConfig
+	site link.Site
 }
 
 // NewHandler returns a Handler on svc. It does no I/O.
@@ -49,19 +43,11 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if svc == nil || cfg.Caller == nil || cfg.SetSession == nil || cfg.ClearSession == nil {
 		return nil, errors.New("account: handler: Service, Caller, SetSession and ClearSession are required")
 	}
-	cookies, err := cookie.New(cfg.BaseURL)
+	site, err := link.NewSite(link.SiteConfig{BaseURL: cfg.BaseURL, ProductName: cfg.ProductName, RedirectTargets: cfg.RedirectTargets})
 	if err != nil {
 		return nil, fmt.Errorf("account: handler: %w", err)
 	}
-	redirects, err := redirect.New(append([]string{cookies.Origin()}, cfg.RedirectTargets...)...)
-	if err != nil {
-		return nil, fmt.Errorf("account: handler: %w", err)
-	}
-	pages, err := page.New(page.Config{ProductName: cfg.ProductName})
-	if err != nil {
-		return nil, fmt.Errorf("account: handler: %w", err)
-	}
-	return &Handler{svc: svc, cfg: cfg, cookies: cookies, pages: pages, nonces: page.NewNonces(cookies), redirects: redirects}, nil
+	return &Handler{svc: svc, cfg: cfg, site: site}, nil
 }
 
 // maxProfileBody leaves room for a picture in a data URL.
@@ -189,12 +175,8 @@ func (h *Handler) anybody(r *http.Request) (Caller, error) {
 
 // callback returns target if it may be redirected to, and "" for none.
 func (h *Handler) callback(target string) (string, error) {
-	if target != "" && !h.redirects.Allows(target) {
+	if !h.site.Allows(target) {
 		return "", auth.ErrInvalidCallbackURL
 	}
 	return target, nil
-}
-
-func (h *Handler) parking(name string) link.Parking {
-	return link.Parking{Cookies: h.cookies, Name: name}
 }

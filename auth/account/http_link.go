@@ -86,17 +86,17 @@ func (h *Handler) showLink(w http.ResponseWriter, r *http.Request, p linkPage) {
 	query, err := h.linkQuery(r)
 	switch {
 	case err != nil && page.Wants(r):
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	case err != nil:
 		problem.Write(w, r, err)
 	case !page.Wants(r):
 		problem.Write(w, r, link.ErrConfirmWithPost)
 	case query.Token != "":
-		h.parking(p.cookie).Park(w, query.Token, p.here(query, false))
+		h.site.Parking(p.cookie).Park(w, query.Token, p.here(query, false))
 	case query.Done != "":
 		card := p.done
 		card.Tone, card.Links = page.Success, []page.Link{{Href: "/", Text: "Go on"}}
-		h.pages.Write(w, r, http.StatusOK, card)
+		h.site.Pages.Write(w, r, http.StatusOK, card)
 	default:
 		h.showCard(w, r, p, query, nil)
 	}
@@ -104,7 +104,7 @@ func (h *Handler) showLink(w http.ResponseWriter, r *http.Request, p linkPage) {
 
 // showCard shows what the parked link does, with what went wrong, if anything.
 func (h *Handler) showCard(w http.ResponseWriter, r *http.Request, p linkPage, query linkQuery, failure *problem.Error) {
-	card, err := p.card(r, h.parking(p.cookie).Secret(r))
+	card, err := p.card(r, h.site.Parking(p.cookie).Secret(r))
 	if err != nil {
 		h.deadLink(w, r, p, query, err)
 		return
@@ -115,24 +115,24 @@ func (h *Handler) showCard(w http.ResponseWriter, r *http.Request, p linkPage, q
 	}
 	if card.Form != nil {
 		card.RedirectTo = query.CallbackURL
-		card.Form.Action, card.Form.Nonce = p.here(query, false), h.nonces.Issue(w, r)
+		card.Form.Action, card.Form.Nonce = p.here(query, false), h.site.Nonces.Issue(w, r)
 	}
-	h.pages.Write(w, r, status, card)
+	h.site.Pages.Write(w, r, status, card)
 }
 
 // deadLink answers a link that does not work: at the host's own page if it named
 // one, else here.
 func (h *Handler) deadLink(w http.ResponseWriter, r *http.Request, p linkPage, query linkQuery, err error) {
 	if !errors.Is(err, token.ErrInvalid) {
-		h.pages.WriteProblem(w, r, err, page.Link{Href: "/", Text: "Go on"})
+		h.site.Pages.WriteProblem(w, r, err, page.Link{Href: "/", Text: "Go on"})
 		return
 	}
-	h.parking(p.cookie).Leave(w)
+	h.site.Parking(p.cookie).Leave(w)
 	target := query.ErrorCallbackURL
 	if target == "" {
 		target = query.CallbackURL
 	}
-	link.Fail(w, r, h.pages, target, err)
+	link.Fail(w, r, h.site.Pages, target, err)
 }
 
 // actOnLink answers a POST. Act gets the secret and what the page showed; programs
@@ -147,7 +147,7 @@ func (h *Handler) actOnLink(w http.ResponseWriter, r *http.Request, p linkPage, 
 		problem.Write(w, r, err)
 		return
 	}
-	response, err := act(h.parking(p.cookie).Presented(r, body.Token, query.Token), body.Shown)
+	response, err := act(h.site.Parking(p.cookie).Presented(r, body.Token, query.Token), body.Shown)
 	if !link.IsForm(r) {
 		respond(w, r, response, err)
 		return
@@ -160,10 +160,10 @@ func (h *Handler) finishLink(w http.ResponseWriter, r *http.Request, p linkPage,
 	var failure *problem.Error
 	switch {
 	case err == nil && query.CallbackURL != "":
-		h.parking(p.cookie).Leave(w)
+		h.site.Parking(p.cookie).Leave(w)
 		link.SeeOther(w, query.CallbackURL)
 	case err == nil:
-		h.parking(p.cookie).Leave(w)
+		h.site.Parking(p.cookie).Leave(w)
 		link.SeeOther(w, p.here(query, true))
 	case errors.Is(err, token.ErrInvalid) || !errors.As(err, &failure) || failure.Kind == problem.Internal || failure.Kind == problem.Unavailable:
 		h.deadLink(w, r, p, query, err)

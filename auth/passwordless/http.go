@@ -9,10 +9,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
-	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/link"
-	"github.com/tenon-go/tenon/internal/page"
-	"github.com/tenon-go/tenon/internal/redirect"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/token"
 )
@@ -44,14 +41,11 @@ type HandlerConfig struct {
 // Handler serves the package over HTTP. Each endpoint is a method, for hosts that
 // route by themselves; Routes lists them. It is safe for concurrent use.
 type Handler struct {
-	svc       *Service
-	cfg       HandlerConfig
-	auth      *auth.Handler
-	cookies   cookie.Policy
-	links     link.Parking
-	pages     *page.Layout
-	nonces    page.Nonces
-	redirects redirect.Targets
+	svc   *Service
+	cfg   HandlerConfig
+	auth  *auth.Handler
+	site  link.Site
+	links link.Parking
 }
 
 // Names of cookies: of the secret of a link while its page is open (rule R24), and
@@ -66,23 +60,12 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if svc == nil || cfg.Auth == nil {
 		return nil, errors.New("passwordless: handler: Service and Auth are required")
 	}
-	cookies, err := cookie.New(cfg.BaseURL)
-	if err != nil {
-		return nil, fmt.Errorf("passwordless: handler: %w", err)
-	}
-	redirects, err := redirect.New(append([]string{cookies.Origin()}, cfg.RedirectTargets...)...)
-	if err != nil {
-		return nil, fmt.Errorf("passwordless: handler: %w", err)
-	}
-	pages, err := page.New(page.Config{ProductName: cfg.ProductName})
+	site, err := link.NewSite(link.SiteConfig{BaseURL: cfg.BaseURL, ProductName: cfg.ProductName, RedirectTargets: cfg.RedirectTargets})
 	if err != nil {
 		return nil, fmt.Errorf("passwordless: handler: %w", err)
 	}
 	cfg.FreshFor = cmp.Or(cfg.FreshFor, 10*time.Minute)
-	return &Handler{
-		svc: svc, cfg: cfg, auth: cfg.Auth, cookies: cookies, links: link.Parking{Cookies: cookies, Name: cookieLink},
-		pages: pages, nonces: page.NewNonces(cookies), redirects: redirects,
-	}, nil
+	return &Handler{svc: svc, cfg: cfg, auth: cfg.Auth, site: site, links: site.Parking(cookieLink)}, nil
 }
 
 // Routes is the table of the routes that the policy offers, relative to its mount.
@@ -180,20 +163,18 @@ func (h *Handler) resetRoutes() route.Table {
 }
 
 // Flow returns the flow that an earlier request left in the browser, or "".
-func (h *Handler) Flow(r *http.Request) string { return h.cookies.Get(r, cookieFlow) }
+func (h *Handler) Flow(r *http.Request) string { return h.site.Cookies.Get(r, cookieFlow) }
 
 // KeepFlow leaves the flow that SendLink or SendCode returned in the browser, for
 // hosts that call them from pages of their own: codes work there only.
 func (h *Handler) KeepFlow(w http.ResponseWriter, flow token.Secret) {
-	h.cookies.Set(w, cookieFlow, flow.Reveal(), flowLife)
+	h.site.Cookies.Set(w, cookieFlow, flow.Reveal(), flowLife)
 }
 
 // judge refuses targets that are not allowed.
 func (h *Handler) judge(targets ...string) error {
-	for _, target := range targets {
-		if target != "" && !h.redirects.Allows(target) {
-			return auth.ErrInvalidCallbackURL
-		}
+	if !h.site.Allows(targets...) {
+		return auth.ErrInvalidCallbackURL
 	}
 	return nil
 }

@@ -138,7 +138,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, query linkQuery
 	case errors.Is(err, token.ErrInvalid):
 		h.dead(w, r, query, err)
 	case !ok || failure.Kind == problem.Internal || failure.Kind == problem.Unavailable:
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	default:
 		h.show(w, r, query, failure.Status(), failure)
 	}
@@ -148,11 +148,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, query linkQuery
 // else here.
 func (h *Handler) dead(w http.ResponseWriter, r *http.Request, query linkQuery, err error) {
 	if !errors.Is(err, token.ErrInvalid) {
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 		return
 	}
 	h.links.Leave(w)
-	link.Fail(w, r, h.pages, cmp.Or(query.ErrorCallbackURL, query.CallbackURL), err)
+	link.Fail(w, r, h.site.Pages, cmp.Or(query.ErrorCallbackURL, query.CallbackURL), err)
 }
 
 // LinkPage answers GET /magic-link/verify. It consumes nothing: with a token it
@@ -164,7 +164,7 @@ func (h *Handler) LinkPage(w http.ResponseWriter, r *http.Request) {
 	case !page.Wants(r):
 		problem.Write(w, r, link.ErrConfirmWithPost)
 	case err != nil:
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	case query.Token != "":
 		h.links.Park(w, query.Token, here(query))
 	default:
@@ -183,7 +183,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, query linkQuery, 
 	card := page.Card{
 		Title: "Sign in", Text: []string{"Go on as " + l.Email + "?"},
 		Form: &page.Form{
-			Action: here(query), Submit: "Sign in as " + l.Email, Username: l.Email, Nonce: h.nonces.Issue(w, r),
+			Action: here(query), Submit: "Sign in as " + l.Email, Username: l.Email, Nonce: h.site.Nonces.Issue(w, r),
 			Hidden: []page.Hidden{{Name: "link", Value: l.ID}},
 		},
 		RedirectTo: query.CallbackURL,
@@ -199,7 +199,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, query linkQuery, 
 	}
 	replaced, err := h.replaced(r, l)
 	if err != nil {
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 		return
 	}
 	if replaced != "" {
@@ -208,7 +208,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, query linkQuery, 
 	if failure != nil {
 		card.Tone, card.Notice = page.Failure, failure.Message
 	}
-	h.pages.Write(w, r, status, card)
+	h.site.Pages.Write(w, r, status, card)
 }
 
 // replaced names who is signed in and would not be any more, or nobody.

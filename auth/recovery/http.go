@@ -6,10 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tenon-go/tenon/auth"
-	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/link"
-	"github.com/tenon-go/tenon/internal/page"
-	"github.com/tenon-go/tenon/internal/redirect"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -28,11 +25,9 @@ type HandlerConfig struct {
 // Handler serves the package over HTTP. Each endpoint is a method, for hosts that
 // route by themselves; Routes lists them. It is safe for concurrent use.
 type Handler struct {
-	svc       *Service
-	links     link.Parking
-	pages     *page.Layout
-	nonces    page.Nonces
-	redirects redirect.Targets
+	svc   *Service
+	site  link.Site
+	links link.Parking
 }
 
 // cookieLink is the name of the cookie that holds the secret of a link while its
@@ -44,22 +39,11 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if svc == nil {
 		return nil, errors.New("recovery: handler: Service is required")
 	}
-	cookies, err := cookie.New(cfg.BaseURL)
+	site, err := link.NewSite(link.SiteConfig{BaseURL: cfg.BaseURL, ProductName: cfg.ProductName, RedirectTargets: cfg.RedirectTargets})
 	if err != nil {
 		return nil, fmt.Errorf("recovery: handler: %w", err)
 	}
-	redirects, err := redirect.New(append([]string{cookies.Origin()}, cfg.RedirectTargets...)...)
-	if err != nil {
-		return nil, fmt.Errorf("recovery: handler: %w", err)
-	}
-	pages, err := page.New(page.Config{ProductName: cfg.ProductName})
-	if err != nil {
-		return nil, fmt.Errorf("recovery: handler: %w", err)
-	}
-	return &Handler{
-		svc: svc, links: link.Parking{Cookies: cookies, Name: cookieLink}, pages: pages,
-		nonces: page.NewNonces(cookies), redirects: redirects,
-	}, nil
+	return &Handler{svc: svc, site: site, links: site.Parking(cookieLink)}, nil
 }
 
 // Routes is the table of the package's routes, relative to its mount.
@@ -119,7 +103,7 @@ func (h *Handler) Request(w http.ResponseWriter, r *http.Request) {
 
 // judge refuses targets that are not allowed.
 func (h *Handler) judge(target string) error {
-	if target != "" && !h.redirects.Allows(target) {
+	if !h.site.Allows(target) {
 		return auth.ErrInvalidCallbackURL
 	}
 	return nil

@@ -41,7 +41,7 @@ func (h *Handler) Follow(w http.ResponseWriter, r *http.Request) {
 	case !page.Wants(r):
 		problem.Write(w, r, err)
 	case err != nil:
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	default:
 		h.links.Park(w, raw, "../reset-password")
 	}
@@ -57,7 +57,7 @@ func (h *Handler) leadOn(w http.ResponseWriter, r *http.Request, raw, callbackUR
 	}
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	if err != nil {
-		link.Fail(w, r, h.pages, callbackURL, err)
+		link.Fail(w, r, h.site.Pages, callbackURL, err)
 		return
 	}
 	u, err := url.Parse(callbackURL)
@@ -79,9 +79,9 @@ func (h *Handler) Page(w http.ResponseWriter, r *http.Request) {
 	case !page.Wants(r):
 		problem.Write(w, r, link.ErrConfirmWithPost)
 	case err != nil:
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	case query.Done != "":
-		h.pages.Write(w, r, http.StatusOK, page.Card{
+		h.site.Pages.Write(w, r, http.StatusOK, page.Card{
 			Title: "Your password is set", Tone: page.Success,
 			Notice: "You can sign in with it now. All devices were signed out.", Links: []page.Link{{Href: "/", Text: "Go on"}},
 		})
@@ -113,8 +113,8 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, failu
 	if failure != nil {
 		card.Tone, card.Notice = page.Failure, failure.Message
 	}
-	card.Form.Nonce = h.nonces.Issue(w, r)
-	h.pages.Write(w, r, status, card)
+	card.Form.Nonce = h.site.Nonces.Issue(w, r)
+	h.site.Pages.Write(w, r, status, card)
 }
 
 // finish answers the page's form.
@@ -127,7 +127,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.Is(err, token.ErrInvalid) || !errors.As(err, &failure):
 		h.dead(w, r, err)
 	case failure.Kind == problem.Internal || failure.Kind == problem.Unavailable:
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	default:
 		h.show(w, r, failure.Status(), failure)
 	}
@@ -139,5 +139,5 @@ func (h *Handler) dead(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, token.ErrInvalid) {
 		h.links.Leave(w)
 	}
-	link.Fail(w, r, h.pages, "", err)
+	link.Fail(w, r, h.site.Pages, "", err)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/page"
 	"github.com/tenon-go/tenon/internal/route"
@@ -24,10 +23,9 @@ type HandlerConfig struct {
 // Handler serves the package over HTTP. Each endpoint is a method, for hosts that
 // route by themselves; Routes lists them. It is safe for concurrent use.
 type Handler struct {
-	svc    Service
-	links  link.Parking
-	pages  *page.Layout
-	nonces page.Nonces
+	svc   Service
+	site  link.Site
+	links link.Parking
 }
 
 // NewHandler returns a Handler on svc. It does no I/O.
@@ -35,18 +33,11 @@ func NewHandler(svc Service, cfg HandlerConfig) (*Handler, error) {
 	if svc == nil {
 		return nil, errors.New("unlock: handler: a Service is required")
 	}
-	cookies, err := cookie.New(cfg.BaseURL)
+	site, err := link.NewSite(link.SiteConfig{BaseURL: cfg.BaseURL, ProductName: cfg.ProductName})
 	if err != nil {
 		return nil, fmt.Errorf("unlock: handler: %w", err)
 	}
-	pages, err := page.New(page.Config{ProductName: cfg.ProductName})
-	if err != nil {
-		return nil, fmt.Errorf("unlock: handler: %w", err)
-	}
-	return &Handler{
-		svc: svc, pages: pages, nonces: page.NewNonces(cookies),
-		links: link.Parking{Cookies: cookies, Name: "unlock"},
-	}, nil
+	return &Handler{svc: svc, site: site, links: site.Parking("unlock")}, nil
 }
 
 // Routes is the table of the package's routes, relative to its mount.
@@ -90,11 +81,11 @@ func (h *Handler) Page(w http.ResponseWriter, r *http.Request) {
 	case !page.Wants(r):
 		problem.Write(w, r, link.ErrConfirmWithPost)
 	case err != nil:
-		h.pages.WriteProblem(w, r, err)
+		h.site.Pages.WriteProblem(w, r, err)
 	case q.Token != "":
 		h.links.Park(w, q.Token, here)
 	case q.Done != "":
-		h.pages.Write(w, r, http.StatusOK, page.Card{
+		h.site.Pages.Write(w, r, http.StatusOK, page.Card{
 			Title: "Signing in is unlocked", Tone: page.Success,
 			Notice: "You can sign in on a new device now.", Links: []page.Link{{Href: "/", Text: "Go on"}},
 		})
@@ -110,13 +101,13 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) {
 		h.dead(w, r, err)
 		return
 	}
-	h.pages.Write(w, r, http.StatusOK, page.Card{
+	h.site.Pages.Write(w, r, http.StatusOK, page.Card{
 		Title: "Unlock signing in",
 		Text: []string{
 			"There were too many wrong attempts to sign in as " + user.Display + ", so only devices on which you signed in before are accepted.",
 			"Unlock it to sign in on a new device. Nobody is signed in by this.",
 		},
-		Form: &page.Form{Action: here, Submit: "Unlock " + user.Display, Nonce: h.nonces.Issue(w, r)},
+		Form: &page.Form{Action: here, Submit: "Unlock " + user.Display, Nonce: h.site.Nonces.Issue(w, r)},
 	})
 }
 
@@ -150,5 +141,5 @@ func (h *Handler) dead(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, token.ErrInvalid) {
 		h.links.Leave(w)
 	}
-	link.Fail(w, r, h.pages, "", err)
+	link.Fail(w, r, h.site.Pages, "", err)
 }

@@ -50,6 +50,10 @@ func (a *App) wireAuth() (err error) {
 // auth.SignInParams of hosts that sign in from pages of their own; it may be empty.
 func (a *App) Device(r *http.Request) string { return a.authHTTP.Device(r) }
 
+// TrustedDevice returns the cookie of a trusted device that the browser has, for
+// auth.SignInParams of hosts that sign in from pages of their own; it may be empty.
+func (a *App) TrustedDevice(r *http.Request) string { return a.authHTTP.TrustedDevice(r) }
+
 // Browser returns the token that an earlier sign-up left in the browser, for
 // hosts that call App.Auth from pages of their own; it may be empty.
 func (a *App) Browser(r *http.Request) string { return a.authHTTP.Browser(r) }

@@ -32,11 +32,11 @@ func TestASVS7_1_2_RacingSignInsKeepToTheLimit(t *testing.T) {
 			var wg sync.WaitGroup
 			for _, a := range attempts {
 				wg.Go(func() {
-					grant, err := w.Auth.Complete(bundbtest.Outside(t.Context()), a)
+					outcome, err := w.Auth.Complete(bundbtest.Outside(t.Context()), a)
 					if err != nil {
 						t.Errorf("a sign-in failed: %v", err)
 					}
-					grants <- grant
+					grants <- outcome.Grant
 				})
 			}
 			wg.Wait()

@@ -292,7 +292,7 @@ func TestUnlockIsAtomic(t *testing.T) {
 	})
 }
 
-func (w *world) signedInUser(t *testing.T) (auth.User, auth.Grant, error) {
+func (w *world) signedInUser(t *testing.T) (auth.User, auth.Outcome, error) {
 	t.Helper()
 	return w.Auth.SignIn(bundbtest.Flow(t.Context()), auth.SignInParams{Email: email, Password: password})
 }

@@ -78,12 +78,14 @@ func (s sessions) EndOthers(ctx context.Context, userID, keepID string, newVersi
 	return s.svc.RevokeUser(ctx, userID, keepID, newVersion)
 }
 
-// SetSession makes the browser keep a session that App.Auth started, for hosts
-// that sign users in from pages of their own, and makes it a known device of the
-// user (rule R9). The session that it had before ends, unless Config.MultiSession
-// lets it wait.
-func (a *App) SetSession(w http.ResponseWriter, r *http.Request, grant auth.Grant) {
-	a.authHTTP.KeepSession(w, r, grant)
+// Enter hands what the door answered to the browser, for hosts that sign users in
+// from pages of their own, and returns where the browser goes next. It keeps a
+// session that was started, and the browser becomes a known device of the user
+// (rule R9); the session that it had before ends, unless Config.MultiSession lets it
+// wait. Where a second factor is asked for, nobody is signed in yet, and next is the
+// page that asks.
+func (a *App) Enter(w http.ResponseWriter, r *http.Request, outcome auth.Outcome) (next string) {
+	return a.authHTTP.Enter(w, r, outcome)
 }
 
 func (a *App) setSessionCookie(w http.ResponseWriter, r *http.Request, grant auth.Grant) {

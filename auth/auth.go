@@ -48,6 +48,9 @@ type Config struct {
 	// reachable, such as "https://example.com/api/auth". Mailed links start with
 	// it; nothing else decides where they point.
 	LinkBase string
+	// SecondFactors knows what users who turned a second factor on can prove.
+	// Defaults to nobody: users who have one then cannot sign in.
+	SecondFactors SecondFactors
 	// Superuser is the address whose owner becomes a superuser: whoever first proves
 	// it as the address of a new account, or of one that loses with the proof what it
 	// was given before (rule R4). An account that exists does not become one by moving
@@ -105,6 +108,9 @@ type Grant struct {
 	// UserID and SecurityVersion are whom the door let in; the door sets them.
 	UserID          string
 	SecurityVersion int64
+	// TrustedDevice is the token that makes the browser skip the second step for 30
+	// days, or the one that replaces it. It is zero where nothing changes.
+	TrustedDevice token.Secret
 }
 
 // Bearer reports whether the session is used with a pair of tokens.
@@ -130,10 +136,10 @@ type Passwords interface {
 
 // Service is the package's logic. It is safe for concurrent use.
 type Service struct {
-	store   Store
-	cfg     Config
-	devices *token.Hasher
-	decoys  decoys
+	store  Store
+	cfg    Config
+	tokens *token.Hasher // of devices and challenges
+	decoys decoys
 }
 
 // New returns a Service on store. It does no I/O. The error names every field of
@@ -150,7 +156,7 @@ func New(store Store, cfg Config) (*Service, error) {
 	if err := cfg.validate(store); err != nil {
 		return nil, fmt.Errorf("auth: config: %w", err)
 	}
-	return &Service{store: store, cfg: cfg, devices: token.NewHasher(cfg.Keys)}, nil
+	return &Service{store: store, cfg: cfg, tokens: token.NewHasher(cfg.Keys)}, nil
 }
 
 // fill sets the defaults that can fail.
@@ -228,6 +234,7 @@ func (s *Service) Maintain(ctx context.Context) error {
 		{"sign-ups", now, s.store.PruneSignUps},
 		{"guesses", now.Add(-guessMemory), s.store.PruneGuesses},
 		{"devices", now, s.store.PruneDevices},
+		{"challenges", now, s.store.PruneChallenges},
 		{"mail budgets", now.Add(-day), s.store.PruneBudgets},
 	} {
 		for n := pruneBatch; n == pruneBatch; {

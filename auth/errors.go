@@ -51,6 +51,10 @@ var (
 	// or that it may not sign in (rule R1).
 	ErrNotAdmitted = problem.New(problem.Unauthenticated, "INVALID_EMAIL_OR_PASSWORD",
 		"The e-mail address or password is wrong, or the address is not confirmed yet.")
+	// ErrNoChallenge answers every token of a second step that does not, or no
+	// longer, continue a sign-in.
+	ErrNoChallenge = problem.New(problem.Unauthenticated, "INVALID_TWO_FACTOR_COOKIE",
+		"This sign-in is over: it waited too long, or too many codes were tried. Start again.")
 	// ErrInvalidPassword means that a signed-in user typed a wrong password.
 	ErrInvalidPassword = problem.New(problem.Invalid, "INVALID_PASSWORD", "That is not your password.")
 	// ErrStale means that the account changed since the change was permitted

@@ -14,3 +14,6 @@ func Paces() map[string]Pace {
 func (s *Service) MailAllowances(ctx context.Context, to Address, client Client) ([]Allowance, error) {
 	return s.mailAllowances(ctx, mailing{to: to, kind: MailVerifyEmail, every: verifyEvery, client: client})
 }
+
+// Steps is the pure function of the second step.
+func Steps(channels []string, f Factors) (methods []string, done bool) { return steps(channels, f) }

@@ -18,8 +18,8 @@ import (
 // signInFrom signs in with the cookie of a device.
 func (w *world) signInFrom(t *testing.T, device, email, password string) (auth.Grant, error) {
 	t.Helper()
-	_, grant, err := w.SignIn(t.Context(), auth.SignInParams{Email: email, Password: password, Device: device, Client: client()})
-	return grant, err
+	_, outcome, err := w.SignIn(t.Context(), auth.SignInParams{Email: email, Password: password, Device: device, Client: client()})
+	return outcome.Grant, err
 }
 
 // device signs in and returns the cookie that the browser gets.

@@ -20,6 +20,9 @@ type Hooks struct {
 	BeforeSession func(ctx context.Context, e BeforeSession) error
 	// SignedIn runs when a session has been started (OWASP: authn_login_success).
 	SignedIn func(ctx context.Context, e SignedIn) error
+	// ChallengeStarted runs when a first factor was proven and the second is asked
+	// for. No session exists.
+	ChallengeStarted func(ctx context.Context, e ChallengeStarted) error
 	// SignInFailed runs, in a transaction of its own, when a guess was wrong
 	// (OWASP: authn_login_fail).
 	SignInFailed func(ctx context.Context, e SignInFailed) error
@@ -84,6 +87,14 @@ type SignedIn struct {
 	SessionID string
 	Channels  []string
 	Client    Client
+}
+
+// ChallengeStarted is a sign-in that waits for its second factor.
+type ChallengeStarted struct {
+	UserID string
+	// Channels were proven, Methods can be.
+	Channels, Methods []string
+	Client            Client
 }
 
 // SignInFailed says that somebody failed to prove to be a user. UserID is empty
@@ -191,6 +202,7 @@ func JoinHooks(all ...Hooks) Hooks {
 		joined.UserCreated = hook.Chain(joined.UserCreated, h.UserCreated)
 		joined.BeforeSession = hook.Chain(joined.BeforeSession, h.BeforeSession)
 		joined.SignedIn = hook.Chain(joined.SignedIn, h.SignedIn)
+		joined.ChallengeStarted = hook.Chain(joined.ChallengeStarted, h.ChallengeStarted)
 		joined.SignInFailed = hook.Chain(joined.SignInFailed, h.SignInFailed)
 		joined.UserVerified = hook.Chain(joined.UserVerified, h.UserVerified)
 		joined.UserUpdated = hook.Chain(joined.UserUpdated, h.UserUpdated)

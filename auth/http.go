@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,6 +32,9 @@ type HandlerConfig struct {
 	// BearerOrigins are the origins, written as browsers send them, whose pages may
 	// have tokens (rule R16). Defaults to none: programs only.
 	BearerOrigins []string
+	// SecondFactorPage is where a browser goes that met a second factor by a link or
+	// a form (rule R25): a path, or a redirect target. Defaults to "/".
+	SecondFactorPage string
 	// SetSession makes the browser keep a session just started.
 	SetSession func(w http.ResponseWriter, r *http.Request, grant Grant)
 }
@@ -43,6 +47,8 @@ type Handler struct {
 	bearers    bearer.Policy
 	links      link.Parking
 	setSession func(w http.ResponseWriter, r *http.Request, grant Grant)
+
+	secondFactor string // the page
 }
 
 // NewHandler returns a Handler on svc. It does no I/O.
@@ -60,6 +66,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	}
 	return &Handler{
 		svc: svc, site: site, bearers: bearers, links: site.Parking(cookieLink), setSession: cfg.SetSession,
+		secondFactor: cmp.Or(cfg.SecondFactorPage, "/"),
 	}, nil
 }
 
@@ -106,13 +113,15 @@ type UserResponse struct {
 	EmailVerified bool       `json:"emailVerified"`
 	CreatedAt     route.Time `json:"createdAt"`
 	UpdatedAt     route.Time `json:"updatedAt"`
+	// TwoFactorEnabled says that signing in takes a second factor.
+	TwoFactorEnabled bool `json:"twoFactorEnabled"`
 }
 
 // NewUserResponse returns u as it goes over the wire.
 func NewUserResponse(u User) UserResponse {
 	r := UserResponse{
 		ID: u.ID, Email: u.Display, Name: u.Name, EmailVerified: u.EmailVerified,
-		CreatedAt: route.NewTime(u.CreatedAt), UpdatedAt: route.NewTime(u.UpdatedAt),
+		CreatedAt: route.NewTime(u.CreatedAt), UpdatedAt: route.NewTime(u.UpdatedAt), TwoFactorEnabled: !u.SecondFactorAt.IsZero(),
 	}
 	if u.Image != "" {
 		r.Image = &u.Image

@@ -33,28 +33,52 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
-	user, grant, err := h.svc.SignIn(r.Context(), SignInParams{
+	user, outcome, err := h.svc.SignIn(r.Context(), SignInParams{
 		Email: body.Email, Password: body.Password, CallbackURL: callback,
-		BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Bearer: tokens, Device: h.Device(r), Client: ClientOf(r),
+		BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Bearer: tokens,
+		Device: h.Device(r), TrustedDevice: h.TrustedDevice(r), Client: ClientOf(r),
 	})
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
-	h.Answer(w, r, Answer{User: user, Grant: grant, CallbackURL: callback})
+	h.Answer(w, r, Answer{User: user, Outcome: outcome})
 }
 
-// cookieDevice is the name of the cookie that makes a browser a known device of one
-// user (rule R9).
-const cookieDevice = "device"
+// Names of cookies.
+const (
+	// cookieDevice makes a browser a known device of one user (rule R9).
+	cookieDevice = "device"
+	// cookieTrusted makes a browser skip the second step (rule R11).
+	cookieTrusted = "trust_device"
+	// cookieChallenge continues a sign-in at its second step.
+	cookieChallenge = "two_factor"
+)
 
 // Device returns the cookie of a known device that the browser has, or "": also where
 // other credentials make cookies count for nothing (rule R16).
-func (h *Handler) Device(r *http.Request) string {
+func (h *Handler) Device(r *http.Request) string { return h.cookie(r, cookieDevice) }
+
+// TrustedDevice returns the cookie of a trusted device that the browser has, or "",
+// as Device does.
+func (h *Handler) TrustedDevice(r *http.Request) string { return h.cookie(r, cookieTrusted) }
+
+// Challenge finds the sign-in that a request continues, and the ways in which it can:
+// by token, which a bearer client sends in the body, or by the browser's cookie.
+// ErrNoChallenge where there is none.
+func (h *Handler) Challenge(r *http.Request, token string) (Challenge, []string, error) {
+	if token != "" {
+		return h.svc.FindChallenge(r.Context(), token, true)
+	}
+	return h.svc.FindChallenge(r.Context(), h.cookie(r, cookieChallenge), false)
+}
+
+// cookie returns a cookie where cookies count.
+func (h *Handler) cookie(r *http.Request, name string) string {
 	if len(r.Header.Values("Authorization")) > 0 || len(r.Header.Values("X-Api-Key")) > 0 {
 		return ""
 	}
-	return h.site.Cookies.Get(r, cookieDevice)
+	return h.site.Cookies.Get(r, name)
 }
 
 // KnowsDevice reports whether the browser is a known device of somebody, and which,
@@ -64,10 +88,13 @@ func (h *Handler) KnowsDevice(r *http.Request) (id string, ok bool) {
 	return device.ID, err == nil
 }
 
-// KeepSession makes the browser keep a session that was just started, and makes it
+// keepSession makes the browser keep a session that was just started, and makes it
 // a known device of the user.
-func (h *Handler) KeepSession(w http.ResponseWriter, r *http.Request, grant Grant) {
+func (h *Handler) keepSession(w http.ResponseWriter, r *http.Request, grant Grant) {
 	h.KeepDevice(w, r, grant)
+	if trusted := grant.TrustedDevice.Reveal(); trusted != "" {
+		h.site.Cookies.Set(w, cookieTrusted, trusted, trustedLife)
+	}
 	h.setSession(w, r, grant)
 }
 
@@ -85,21 +112,23 @@ func (h *Handler) KeepDevice(w http.ResponseWriter, r *http.Request, grant Grant
 	}
 }
 
+// trustedLife is how long a browser keeps the cookie of a trusted device. When the
+// trust ends its row says.
+const trustedLife = 30 * day
+
 // Answer is what a way in comes to.
 type Answer struct {
-	User  User
-	Grant Grant
-	// CallbackURL is where the client goes next. It must have passed the list of
-	// redirect targets.
-	CallbackURL string
-	// Page answers a form of our own pages: 303 to CallbackURL, or to "/".
+	User    User
+	Outcome Outcome
+	// Page answers a form of our own pages: 303 to the outcome's CallbackURL, or to
+	// "/"; to the page of the second factor where that is asked for (rule R25).
 	Page bool
 	// Session describes the session in the answer, too; see LinkResponse.
 	Session bool
 }
 
 // SignInResponse is the official client's, and with a bearer session the pair of
-// its tokens.
+// its tokens. Where a second factor is asked for it is a ChallengeResponse instead.
 type SignInResponse struct {
 	Redirect bool         `json:"redirect"`
 	Token    *string      `json:"token"`
@@ -142,31 +171,84 @@ func newSessionResponse(g Grant, c Client) SessionResponse {
 	return s
 }
 
+// ChallengeResponse answers a first factor to which a second is missing. Nobody is
+// signed in.
+type ChallengeResponse struct {
+	TwoFactorRedirect bool     `json:"twoFactorRedirect"`
+	TwoFactorMethods  []string `json:"twoFactorMethods"`
+	// ChallengeToken goes with the second factor. It is there for bearer clients;
+	// browsers have a cookie.
+	ChallengeToken     string      `json:"challengeToken,omitempty"`
+	ChallengeExpiresAt *route.Time `json:"challengeExpiresAt,omitempty"`
+}
+
 // WantsTokens reports whether the request of a first factor asks for a pair of
 // tokens instead of a cookie (rule R16). The error is the answer to one that asks
 // and may not have them; it comes before anything is guessed or charged.
 func (h *Handler) WantsTokens(r *http.Request) (bool, error) { return h.bearers.Wants(r) }
 
-// Answer hands a session that was just made to the client. It is the one place
-// that does, whatever the way in was. The session is in the cookie alone, and the
-// body has no credential; or in the body alone, and no cookie is set. Which of the
-// two the session itself says, not the request.
+// Answer hands what the door answered to the client: a session that was just made,
+// or the challenge of the second factor. It is the one place that does, whatever
+// the way in was. The session is in the cookie alone, and the body has no
+// credential; or in the body alone, and no cookie is set. Which of the two the
+// session itself says, not the request.
 func (h *Handler) Answer(w http.ResponseWriter, r *http.Request, a Answer) {
-	response := SignInResponse{User: NewUserResponse(a.User)}
-	if a.Grant.Bearer() {
-		tokens := bearer.NewTokens(a.Grant.Access, a.Grant.AccessEndsAt, a.Grant.Refresh, a.Grant.RefreshEndsAt)
-		response.Tokens = &tokens
-	} else if h.KeepSession(w, r, a.Grant); a.Page {
-		link.SeeOther(w, cmp.Or(a.CallbackURL, "/"))
+	if a.Outcome.Challenged() {
+		h.answerChallenge(w, r, a)
 		return
 	}
-	if a.CallbackURL != "" {
-		response.Redirect, response.URL = true, &a.CallbackURL
+	target, grant := a.Outcome.CallbackURL, a.Outcome.Grant
+	response := SignInResponse{User: NewUserResponse(a.User)}
+	if grant.Bearer() {
+		tokens := bearer.NewTokens(grant.Access, grant.AccessEndsAt, grant.Refresh, grant.RefreshEndsAt)
+		response.Tokens = &tokens
+	} else if h.keepSession(w, r, grant); a.Page {
+		link.SeeOther(w, cmp.Or(target, "/"))
+		return
+	}
+	if target != "" {
+		response.Redirect, response.URL = true, &target
 	}
 	if a.Session {
-		described := LinkResponse{SignInResponse: response, Session: newSessionResponse(a.Grant, ClientOf(r))}
+		described := LinkResponse{SignInResponse: response, Session: newSessionResponse(grant, ClientOf(r))}
 		route.WriteJSON(w, r, http.StatusOK, described)
 		return
 	}
 	route.WriteJSON(w, r, http.StatusOK, response)
 }
+
+// answerChallenge hands the token of a challenge to the client that began it.
+func (h *Handler) answerChallenge(w http.ResponseWriter, r *http.Request, a Answer) {
+	challenge := a.Outcome.Challenge
+	response := ChallengeResponse{TwoFactorRedirect: true, TwoFactorMethods: challenge.Methods}
+	if response.TwoFactorMethods == nil {
+		response.TwoFactorMethods = []string{}
+	}
+	if challenge.Bearer {
+		ends := route.NewTime(challenge.ExpiresAt)
+		response.ChallengeToken, response.ChallengeExpiresAt = challenge.Token.Reveal(), &ends
+	} else {
+		h.site.Cookies.Set(w, cookieChallenge, challenge.Token.Reveal(), challengeLife)
+	}
+	if a.Page {
+		link.SeeOther(w, h.secondFactor)
+		return
+	}
+	route.WriteJSON(w, r, http.StatusOK, response)
+}
+
+// Enter hands what the door answered to a browser that sent a form of the host's own
+// pages, and returns where it goes next: to the outcome's CallbackURL, or "/"; to the
+// page of the second factor where that is asked for. The outcome must be one with a
+// cookie.
+func (h *Handler) Enter(w http.ResponseWriter, r *http.Request, o Outcome) (next string) {
+	if o.Challenged() {
+		h.site.Cookies.Set(w, cookieChallenge, o.Challenge.Token.Reveal(), challengeLife)
+		return h.secondFactor
+	}
+	h.keepSession(w, r, o.Grant)
+	return cmp.Or(o.CallbackURL, "/")
+}
+
+// LeaveChallenge makes the browser forget the challenge that was met.
+func (h *Handler) LeaveChallenge(w http.ResponseWriter) { h.site.Cookies.Clear(w, cookieChallenge) }

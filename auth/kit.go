@@ -175,7 +175,13 @@ type AttemptParams struct {
 	// Bearer asks for a pair of tokens instead of a cookie, as the request of the
 	// first factor did (rule R16); see [Handler.WantsTokens].
 	Bearer bool
-	Client Client
+	// CallbackURL is where the client wants to go; it must have passed the list of
+	// redirect targets. The second step keeps it.
+	CallbackURL string
+	// TrustedDevice is the cookie of a trusted device, if the browser has one: see
+	// Handler.TrustedDevice.
+	TrustedDevice string
+	Client        Client
 	// Guess is the guess that was charged for the proof, if there was one. The
 	// door gives it back.
 	Guess GuessKey
@@ -200,7 +206,7 @@ func (s *Service) Attempt(ctx context.Context, proof door.Proof, p AttemptParams
 	}
 	return Attempt{
 		user: user, channels: []string{proven.Channel}, provenAt: proven.At,
-		browserOnly: p.BrowserOnly, bearer: p.Bearer, client: p.Client, guess: p.Guess,
+		browserOnly: p.BrowserOnly, bearer: p.Bearer, callbackURL: p.CallbackURL, trusted: p.TrustedDevice, client: p.Client, guess: p.Guess,
 	}, nil
 }
 

@@ -25,24 +25,28 @@ type SignInParams struct {
 	// Device is the cookie of a known device, if the browser has one (rule R9): see
 	// Handler.Device.
 	Device string
+	// TrustedDevice is the cookie of a trusted device, if the browser has one: see
+	// Handler.TrustedDevice.
+	TrustedDevice string
 	// CallbackURL is put into the link that is mailed again if the address was
-	// never proven.
+	// never proven, and kept until the second step.
 	CallbackURL string
 	Client      Client
 }
 
-// SignIn proves a password and completes the attempt. It refuses to run inside a
+// SignIn proves a password and completes the attempt: to a session, or to the
+// challenge of the second factor. It refuses to run inside a
 // transaction (rule R8); to join one, call [Service.ProvePassword] before it and
 // [Service.Complete] in it.
 //
 // Errors: those of both.
-func (s *Service) SignIn(ctx context.Context, p SignInParams) (User, Grant, error) {
+func (s *Service) SignIn(ctx context.Context, p SignInParams) (User, Outcome, error) {
 	attempt, err := s.ProvePassword(ctx, p)
 	if err != nil {
-		return User{}, Grant{}, err
+		return User{}, Outcome{}, err
 	}
-	grant, err := s.Complete(ctx, attempt)
-	return attempt.user, grant, err
+	outcome, err := s.Complete(ctx, attempt)
+	return attempt.user, outcome, err
 }
 
 // ProvePassword charges a guess, checks the password without a transaction open,

@@ -24,7 +24,33 @@ type Store interface {
 	CredentialStore
 	SignUpStore
 	GuardStore
-	KindStore
+	FactorStore
+}
+
+// FactorStore keeps who has a second factor, and the sign-ins that wait for one.
+type FactorStore interface {
+	// SetSecondFactor records since when the user has a second factor; the zero time
+	// turns it off. It needs a transaction, in which the user was locked by
+	// RaiseVersion, and returns ErrUserNotFound if the user is gone.
+	SetSecondFactor(ctx context.Context, userID string, since time.Time) error
+	// AddChallenge inserts c.
+	AddChallenge(ctx context.Context, c Challenge) error
+	// ChallengeBySelector returns the challenge if it is not consumed, was tried less
+	// than tries times and expires after now, and its user still has the security
+	// version that it was issued under and is not banned; otherwise ErrNoChallenge.
+	// All cases take one statement.
+	ChallengeBySelector(ctx context.Context, selector string, tries int, now time.Time) (Challenge, error)
+	// TryChallenge adds one to the tries of a challenge that has fewer than limit, is
+	// not consumed and expires after now, and says whether it did. Of any number of
+	// concurrent calls no more than limit succeed. It commits alone.
+	TryChallenge(ctx context.Context, id string, limit int, now time.Time) (bool, error)
+	// ConsumeChallenge marks a challenge consumed that is not yet and expires after
+	// now, and says whether it did. Of any number of concurrent calls one does.
+	ConsumeChallenge(ctx context.Context, id string, now time.Time) (bool, error)
+	// DropChallenges deletes the user's challenges.
+	DropChallenges(ctx context.Context, userID string) error
+	// PruneChallenges deletes at most limit challenges that expired before now.
+	PruneChallenges(ctx context.Context, now time.Time, limit int) (int, error)
 }
 
 // KindStore counts the hashes that other systems made, so that decoys are like
@@ -66,6 +92,7 @@ type ProfileStore interface {
 
 // CredentialStore keeps the sealed password hashes of users.
 type CredentialStore interface {
+	KindStore
 	// Password returns the user's sealed password hash, empty for a user without
 	// one, or ErrUserNotFound.
 	Password(ctx context.Context, userID string) ([]byte, error)
@@ -100,11 +127,13 @@ type UserStore interface {
 	// until the transaction of ctx ends. It returns ErrUserNotFound if the user
 	// is gone, and an error without a transaction.
 	RaiseVersion(ctx context.Context, id string) (int64, error)
-	// Admit sets the time of the last sign-in and takes back the guess that was
-	// charged for it, if the user still has that security version and is not
-	// banned at a.At; a ban that has ended by then is taken away. Otherwise it returns ErrNotAdmitted and leaves both. It locks the
+	// Admit takes back the guess that was charged for a proof and says whether the
+	// user has a second factor, if the user still has that security version and is
+	// not banned at a.At; a ban that has ended by then is taken away. It sets the
+	// time of the last sign-in if no second factor is waited for: the user has none,
+	// or a.Done. Otherwise it returns ErrNotAdmitted and leaves all of it. It locks the
 	// user until the transaction of ctx ends (rule R1), and needs one.
-	Admit(ctx context.Context, a Admission) error
+	Admit(ctx context.Context, a Admission) (enrolled bool, err error)
 	// ClaimSuperuser makes user the superuser that address was reserved for. It
 	// reports false, and does nothing, if the address was claimed before.
 	ClaimSuperuser(ctx context.Context, email, userID string, now time.Time) (bool, error)
@@ -116,7 +145,9 @@ type Admission struct {
 	SecurityVersion int64
 	// Guess is the guess that was right. The zero key is none.
 	Guess GuessKey
-	At    time.Time
+	// Done says that every factor was proven that will be.
+	Done bool
+	At   time.Time
 }
 
 // SignUpStore keeps sign-ups until their address is proven.

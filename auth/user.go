@@ -38,9 +38,12 @@ type User struct {
 	// SecurityVersion grows with every change of what protects the account;
 	// whatever was issued under an older one is dead (rule R1).
 	SecurityVersion int64
-	CreatedAt       time.Time
-	UpdatedAt       time.Time
-	LastSignInAt    time.Time
+	// SecondFactorAt is when a second factor was turned on; it is zero for users
+	// without one.
+	SecondFactorAt time.Time
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+	LastSignInAt   time.Time
 }
 
 // SignUp is a sign-up that waits for its address to be proven. It is written in

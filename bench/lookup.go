@@ -162,7 +162,7 @@ func (f *fields) targets() []any {
 		&s.ProvenAt, &s.FreshAt, &f.freshChannels, &s.BrowserOnly, &f.ip, &s.UserAgent, &s.CreatedAt,
 		&s.LastSeenAt, &s.IdleEndsAt, &s.EndsAt, &s.Bearer, &s.ActorID, &s.ActorSessionID,
 		&f.Verifier.KID, &f.Verifier.MAC,
-		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, &u.CreatedAt, &u.UpdatedAt,
+		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, &u.SecondFactor, &u.CreatedAt, &u.UpdatedAt,
 		&f.Role,
 	}
 }

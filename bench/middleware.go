@@ -76,7 +76,7 @@ func (w *world) request(ctx context.Context, grant auth.Grant) *http.Request {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, baseURL+"/app/", nil)
 	r.Header.Set("User-Agent", userAgent)
 	answer := httptest.NewRecorder()
-	w.app.SetSession(answer, r, grant)
+	w.app.Enter(answer, r, auth.Outcome{Grant: grant})
 	for _, cookie := range answer.Result().Cookies() {
 		r.AddCookie(cookie)
 	}

@@ -139,7 +139,7 @@ func (b *bench) ourPeer(ctx context.Context) (peer, error) {
 func (w *world) cookieOf(grant auth.Grant) string {
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodPost, baseURL+"/api/auth/sign-in/email", http.NoBody)
-	w.app.SetSession(answer, request, grant)
+	w.app.Enter(answer, request, auth.Outcome{Grant: grant})
 	var pairs []string
 	for _, c := range answer.Result().Cookies() {
 		pairs = append(pairs, c.Name+"="+c.Value)

@@ -67,8 +67,8 @@ func (w *world) bearers(ctx context.Context, n int) (*bearers, error) {
 		p.Bearer = true
 		attempt, err := w.app.Auth.ProvePassword(ctx, p)
 		for k := 0; k < n && err == nil; k++ {
-			grant, completeErr := w.app.Auth.Complete(ctx, attempt)
-			all.raws[k*w.users+i], err = grant.Refresh.Reveal(), completeErr
+			outcome, completeErr := w.app.Auth.Complete(ctx, attempt)
+			all.raws[k*w.users+i], err = outcome.Grant.Refresh.Reveal(), completeErr
 		}
 		return err
 	})
@@ -177,11 +177,11 @@ func (b *bench) rotateSQL(ctx context.Context, w *world) (query string, err erro
 	one.users = w.users
 	p := one.signInParams(0)
 	p.Bearer = true
-	_, grant, err := one.app.Auth.SignIn(ctx, p)
+	_, outcome, err := one.app.Auth.SignIn(ctx, p)
 	if err != nil {
 		return "", err
 	}
-	if _, err := one.app.Sessions.Refresh(ctx, grant.Refresh.Reveal()); err != nil {
+	if _, err := one.app.Sessions.Refresh(ctx, outcome.Grant.Refresh.Reveal()); err != nil {
 		return "", err
 	}
 	err = db.Raw(ctx).QueryRowContext(ctx,

@@ -198,7 +198,8 @@ func (w *world) sessions(ctx context.Context, n int) ([]auth.Grant, error) {
 	err := spread(8, w.users, func(i int) error {
 		attempt, err := w.app.Auth.ProvePassword(ctx, w.signInParams(i))
 		for k := 0; k < n && err == nil; k++ {
-			grants[k*w.users+i], err = w.app.Auth.Complete(ctx, attempt)
+			outcome, completeErr := w.app.Auth.Complete(ctx, attempt)
+			grants[k*w.users+i], err = outcome.Grant, completeErr
 		}
 		return err
 	})

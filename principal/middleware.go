@@ -7,6 +7,11 @@ import (
 	"github.com/tenon-go/tenon/problem"
 )
 
+// ErrSecondFactorRequired means that the session rests on fewer factors than what
+// was asked for demands. A step-up with the second factor, or its enrolment, is due.
+var ErrSecondFactorRequired = problem.New(problem.PermissionDenied, "SECOND_FACTOR_REQUIRED",
+	"This needs a second factor. Set one up, or prove yours with POST step-up, and try again.")
+
 // RequireUser returns the user who calls: problem.ErrUnauthenticated where
 // nobody does, problem.ErrForbidden where the caller is a key without a user.
 func RequireUser(ctx context.Context) (*Principal, error) {
@@ -22,16 +27,20 @@ func RequireUser(ctx context.Context) (*Principal, error) {
 
 // RequireSuperuser is RequireUser for superusers: everybody else, an API key of
 // a superuser and an impersonated superuser included (R22), gets
-// problem.ErrForbidden. Freshness and assurance are the business of the caller.
+// problem.ErrForbidden. A superuser with a second factor who did not prove it in this
+// session gets ErrSecondFactorRequired. Freshness is the business of the caller.
 func RequireSuperuser(ctx context.Context) (*Principal, error) {
 	p, err := RequireUser(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !p.Superuser || p.APIKeyID != "" || p.ImpersonatorID != "" {
-		return nil, problem.ErrForbidden
+	switch {
+	case p.IsSuperuser():
+		return p, nil
+	case p.mayBeSuperuser():
+		return nil, ErrSecondFactorRequired
 	}
-	return p, nil
+	return nil, problem.ErrForbidden
 }
 
 // Require returns middleware that lets a request pass where check finds its

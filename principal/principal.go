@@ -29,9 +29,13 @@ type Principal struct {
 	// Superuser is true for an operator of the whole installation. It is never
 	// true for an API key or an impersonated session (R22).
 	Superuser bool
+	// SecondFactor says that the user turned a second factor on: then what is
+	// sensitive needs a fresh proof of it (R12), and superuser powers an assurance of
+	// 2 (R22).
+	SecondFactor bool
 	// Assurance is the assurance level of the session: 1 after one channel, 2
 	// after two different channels of which the second is totp, recovery or a
-	// passkey (R11). It is 0 for API keys.
+	// passkey, or after a passkey that verified its user (R11). It is 0 for API keys.
 	Assurance int
 	// AuthenticatedAt is when the sign-in that made the session was proven, in UTC.
 	AuthenticatedAt time.Time
@@ -45,6 +49,17 @@ type Principal struct {
 	// Channels are the proofs that the session rests on: password, mailbox,
 	// provider, totp, recovery, passkey:<id> (R11). Do not change the slice.
 	Channels []string
+}
+
+// IsSuperuser reports whether the caller has a superuser's powers in this request:
+// in person, and with the second factor proven where they have one (R22).
+func (p *Principal) IsSuperuser() bool {
+	return p.mayBeSuperuser() && (!p.SecondFactor || p.Assurance >= 2)
+}
+
+// mayBeSuperuser is IsSuperuser but for the second factor.
+func (p *Principal) mayBeSuperuser() bool {
+	return p.Superuser && p.APIKeyID == "" && p.ImpersonatorID == ""
 }
 
 type contextKey struct{}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenon-go/tenon/internal/door"
 	"github.com/tenon-go/tenon/principal"
 )
 
@@ -30,26 +31,11 @@ func validChannels(channels []string) bool {
 	return true
 }
 
-// isSecondFactor reports whether a channel may be the second of two (rule R11).
-func isSecondFactor(channel string) bool {
-	kind, _, _ := strings.Cut(channel, ":")
-	return kind == "totp" || kind == "recovery" || kind == "passkey"
-}
-
-func assurance(channels []string) int {
-	for i, later := range channels {
-		if i > 0 && isSecondFactor(later) && slices.ContainsFunc(channels[:i], func(c string) bool { return c != later }) {
-			return 2
-		}
-	}
-	return 1
-}
-
 // addChannel returns channels with one more proven. First factors stay in front,
 // and what can be a second factor goes to the end, so that assurance only rises.
 func addChannel(channels []string, channel string) []string {
 	known := slices.Contains(channels, channel)
-	if known && !isSecondFactor(channel) {
+	if known && !door.IsSecondFactor(channel) {
 		return channels
 	}
 	all := slices.DeleteFunc(slices.Clone(channels), func(c string) bool { return c == channel })
@@ -63,14 +49,14 @@ func addChannel(channels []string, channel string) []string {
 const maxSkew = time.Minute
 
 // Fresh reports whether the principal proved who they are within window before
-// now, and by what is strong enough: by totp, recovery or a passkey where the
-// user has enrolled a second factor, by any channel otherwise (rule R12). A
+// now, and by what is strong enough: by totp, recovery or a passkey where they
+// turned a second factor on, by any channel otherwise (rule R12). A
 // trusted device, which skips the question, proves nothing.
 //
 // An API key, an impersonated session and nobody are never fresh (rule R22).
 // Neither is a proof that lies more than a minute in the future: the clock was
 // set back, and nobody knows how old it is.
-func Fresh(p *principal.Principal, now time.Time, window time.Duration, secondFactorEnrolled bool) bool {
+func Fresh(p *principal.Principal, now time.Time, window time.Duration) bool {
 	if p == nil || p.UserID == "" || p.SessionID == "" || p.APIKeyID != "" || p.ImpersonatorID != "" {
 		return false
 	}
@@ -78,8 +64,8 @@ func Fresh(p *principal.Principal, now time.Time, window time.Duration, secondFa
 	if p.FreshAt.IsZero() || age > window || age < -maxSkew {
 		return false
 	}
-	if secondFactorEnrolled {
-		return slices.ContainsFunc(p.FreshChannels, isSecondFactor)
+	if p.SecondFactor {
+		return slices.ContainsFunc(p.FreshChannels, door.IsSecondFactor)
 	}
 	return len(p.FreshChannels) > 0
 }

@@ -56,7 +56,7 @@
 //
 // A session knows when its user last proved anything, and what. [RequireFresh]
 // and [CheckFresh] let pass who did so within a window, by a second factor where
-// Config.SecondFactors says that one is enrolled (rule R12):
+// the user turned one on (rule R12):
 //
 //	mux.Handle("POST /keys", session.RequireFresh(10*time.Minute)(createKey))
 //

@@ -71,7 +71,7 @@ func TestR12_ElevationMakesFreshByItsChannelAlone(t *testing.T) {
 	w.clock.advance(time.Minute)
 	p = w.live(w.elevate(grant, "password")).Principal()
 	assert.Equal(t, p.FreshChannels, []string{"password"})
-	assert.False(t, session.Fresh(p, w.clock.Now(), time.Hour, true), "a password is no second factor")
+	assert.False(t, session.Fresh(enrolled(p), w.clock.Now(), time.Hour), "a password is no second factor")
 	assert.Equal(t, p.Assurance, 2)
 	assert.Equal(t, p.Channels, []string{"password", "totp"})
 }
@@ -468,7 +468,7 @@ func TestCVE2024_28197_ABearersTokensFromBeforeAnElevationAreDead(t *testing.T) 
 	_, err := access(before)
 	assert.ErrorIs(t, err, session.ErrNoSession)
 	p := assert.Must(access(after))(t).Principal()
-	assert.True(t, session.Fresh(p, w.clock.Now(), time.Minute, true), "what was proven is fresh")
+	assert.True(t, session.Fresh(enrolled(p), w.clock.Now(), time.Minute), "what was proven is fresh")
 	assert.Equal(t, p.Assurance, 2)
 
 	// The refresh token from before buys nothing, and the session lives on while a
@@ -477,7 +477,7 @@ func TestCVE2024_28197_ABearersTokensFromBeforeAnElevationAreDead(t *testing.T) 
 	assert.ErrorIs(t, err, session.ErrRefreshRepeated)
 	pair := assert.Must(w.svc.Refresh(t.Context(), after.Pair.Refresh.Reveal()))(t)
 	p = assert.Must(w.svc.LookupAccess(t.Context(), pair.Access.Reveal()))(t).Principal()
-	assert.True(t, session.Fresh(p, w.clock.Now(), time.Minute, true), "a refresh keeps it fresh")
+	assert.True(t, session.Fresh(enrolled(p), w.clock.Now(), time.Minute), "a refresh keeps it fresh")
 
 	// An elevation asked for with a replaced token elevates nothing.
 	_, err = w.svc.Elevate(t.Context(), caller, w.proof("totp"))
@@ -511,7 +511,7 @@ func TestCVE2024_28197_AClockSetBackRevivesNoToken(t *testing.T) {
 			}
 		}
 		assert.True(t, session.Fresh(assert.Must(w.svc.LookupAccess(t.Context(), grant.Pair.Access.Reveal()))(t).Principal(),
-			w.clock.Now(), time.Minute, false), "the proof counts")
+			w.clock.Now(), time.Minute), "the proof counts")
 	}
 }
 

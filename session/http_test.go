@@ -134,7 +134,7 @@ func TestGetSessionGolden(t *testing.T) {
 		`"updatedAt":"2026-03-04T05:06:07.123Z","ipAddress":"192.0.2.7","userAgent":"` + firefoxOnWindows + `","activeOrganizationId":"o1",` +
 		`"device":"Firefox on Windows","current":true,"endsAt":"2026-04-03T05:06:07.123Z"},` +
 		`"user":{"id":"u1","email":"u1@example.com","name":"Ada","image":null,"emailVerified":true,"role":"user",` +
-		`"createdAt":"2026-03-04T04:06:07.123Z","updatedAt":"2026-03-04T04:06:07.123Z"}}`
+		`"createdAt":"2026-03-04T04:06:07.123Z","updatedAt":"2026-03-04T04:06:07.123Z","twoFactorEnabled":false}}`
 	golden = strings.ReplaceAll(golden, "ID\"", grant.Session.ID+"\"")
 	for _, query := range []string{"", "?disableCookieCache=true&disableRefresh=true"} {
 		res := call(t, h, "GET", "/get-session"+query, "", grant.Token.Reveal())
@@ -142,9 +142,10 @@ func TestGetSessionGolden(t *testing.T) {
 		assert.Equal(t, res.Header.Get("Set-Cookie"), "")
 	}
 	want(t, call(t, h, "GET", "/get-session?surprise=1", "", grant.Token.Reveal()), 422, "")
-	w.user("u1", func(u *sessiontest.UserState) { u.Superuser, u.Image = true, "https://example.com/a.png" })
+	w.user("u1", func(u *sessiontest.UserState) { u.Superuser, u.SecondFactor, u.Image = true, true, "https://example.com/a.png" })
 	body := bodyOf(t, call(t, h, "GET", "/get-session", "", grant.Token.Reveal()))
 	assert.Contains(t, body, `"role":"admin"`)
+	assert.Contains(t, body, `"twoFactorEnabled":true`)
 	assert.Contains(t, body, `"image":"https://example.com/a.png"`)
 	assert.NotContains(t, body, grant.Token.Reveal()[8:])
 }

@@ -50,6 +50,8 @@ type wireUser struct {
 	Role          string     `json:"role" enum:"user,admin" description:"admin is a superuser of the whole installation."`
 	CreatedAt     route.Time `json:"createdAt"`
 	UpdatedAt     route.Time `json:"updatedAt"`
+	// TwoFactorEnabled says that signing in takes a second factor.
+	TwoFactorEnabled bool `json:"twoFactorEnabled"`
 }
 
 func newWireSession(d Device) wireSession {
@@ -72,7 +74,7 @@ func newWireSession(d Device) wireSession {
 func newWireUser(u User) wireUser {
 	w := wireUser{
 		ID: u.ID, Email: u.Email, Name: u.Name, Image: orNull(u.Image), EmailVerified: u.EmailVerified, Role: "user",
-		CreatedAt: route.NewTime(u.CreatedAt), UpdatedAt: route.NewTime(u.UpdatedAt),
+		CreatedAt: route.NewTime(u.CreatedAt), UpdatedAt: route.NewTime(u.UpdatedAt), TwoFactorEnabled: u.SecondFactor,
 	}
 	if u.Superuser {
 		w.Role = "admin"

@@ -30,7 +30,7 @@ func TestR22_AnImpersonatedSessionIsShortNeverFreshAndNoSuperusers(t *testing.T)
 	w.user("u1", func(u *sessiontest.UserState) { u.Superuser = true }) // promoted meanwhile
 	p := w.live(acting).Principal()
 	assert.Equal(t, []any{p.UserID, p.ImpersonatorID, p.Superuser, len(p.FreshChannels)}, []any{"u1", "root", false, 0})
-	assert.False(t, session.Fresh(p, w.clock.Now(), 1000*time.Hour, false), "nobody proved to be the user")
+	assert.False(t, session.Fresh(p, w.clock.Now(), 1000*time.Hour), "nobody proved to be the user")
 	assert.Equal(t, acting.Session.EndsAt, acting.Session.CreatedAt.Add(time.Hour))
 	for range 2 { // use does not prolong it
 		w.clock.advance(29 * time.Minute)

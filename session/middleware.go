@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -94,8 +93,7 @@ func check(ctx context.Context, require func(context.Context) (*principal.Princi
 // window, by the second factor if they have one (see [Fresh]); ErrNotFresh where
 // a step-up is due, problem.ErrForbidden where none would help, because the
 // caller is an API key or impersonates the user (rule R22), and otherwise what
-// [CheckUser] returns. It asks Config.SecondFactors only where the answer
-// matters; that it can't be asked is an outage. Behind middleware other than
+// [CheckUser] returns. Behind middleware other than
 // [Handler.Middleware] nothing is fresh.
 func CheckFresh(r *http.Request, window time.Duration) error {
 	if err := CheckUser(r); err != nil {
@@ -105,11 +103,10 @@ func CheckFresh(r *http.Request, window time.Duration) error {
 	switch service := outcomeOf(r.Context()).service; {
 	case p.SessionID == "" || p.APIKeyID != "" || p.ImpersonatorID != "":
 		return problem.ErrForbidden
-	case service == nil:
+	case service == nil || !Fresh(p, service.now(), window):
 		return ErrNotFresh
-	default:
-		return service.checkFresh(r.Context(), p, window)
 	}
+	return nil
 }
 
 // RequireFresh returns middleware that lets a request pass where [CheckFresh]
@@ -126,28 +123,6 @@ func RequireFresh(window time.Duration) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
-}
-
-// checkFresh asks who is enrolled only where a proof is young and weak: an old
-// one is refused and a strong one accepted without.
-func (s *Service) checkFresh(ctx context.Context, p *principal.Principal, window time.Duration) error {
-	now := s.now()
-	switch {
-	case Fresh(p, now, window, true):
-		return nil
-	case !Fresh(p, now, window, false):
-		return ErrNotFresh
-	case s.cfg.SecondFactors == nil:
-		return nil
-	}
-	enrolled, err := s.cfg.SecondFactors.Enrolled(ctx, p.UserID)
-	if err != nil {
-		return fmt.Errorf("session: who has a second factor: %w", problem.ErrUnavailable.With(err))
-	}
-	if enrolled {
-		return ErrNotFresh
-	}
-	return nil
 }
 
 // Middleware looks up the session of the request's cookie, or the bearer session

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/tenon-go/tenon/internal/door"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/token"
 )
@@ -65,14 +66,17 @@ func (s *Session) Live(now time.Time) bool {
 }
 
 // Assurance is 2 after two different channels of which a later one is totp,
-// recovery or a passkey, else 1 (rule R11).
-func (s Session) Assurance() int { return assurance(s.Channels) }
+// recovery or a passkey, or after a passkey that verified its user, else 1
+// (rule R11).
+func (s Session) Assurance() int { return door.Assurance(s.Channels) }
 
 // User is what a session's lookup reads of its user.
 type User struct {
 	ID, Email, Name, Image   string
 	EmailVerified, Superuser bool
-	CreatedAt, UpdatedAt     time.Time
+	// SecondFactor says that the user turned a second factor on.
+	SecondFactor         bool
+	CreatedAt, UpdatedAt time.Time
 }
 
 // Identity is a live session, its user, and the user's role in the active
@@ -114,13 +118,6 @@ type Organizations interface {
 	// HoldDefault returns the organization that a new session of the user starts
 	// in, "" if there is none, and holds it like Hold.
 	HoldDefault(ctx context.Context, userID string) (organizationID string, err error)
-}
-
-// SecondFactors knows who has enrolled a second factor.
-type SecondFactors interface {
-	// Enrolled reports whether the user has a confirmed second factor: one whose
-	// proof sensitive changes then need (rule R12).
-	Enrolled(ctx context.Context, userID string) (bool, error)
 }
 
 // Config configures a [Service]. Only Peppers has no default.
@@ -168,9 +165,6 @@ type Config struct {
 	// one that becomes active. Defaults to nil: sessions start in none and nothing
 	// is held; an id without a membership is no scope anyway.
 	Organizations Organizations
-	// SecondFactors says whose fresh proofs must be of a second factor. Defaults to
-	// nil: nobody has enrolled one.
-	SecondFactors SecondFactors
 	// Hooks run inside the transaction of what they report.
 	Hooks Hooks
 	// Logger gets what must not fail a request. Defaults to slog.Default().
@@ -292,6 +286,7 @@ func (i *Identity) newPrincipal() *principal.Principal {
 		Role:            i.Role,
 		ImpersonatorID:  i.Session.ActorID,
 		Superuser:       i.User.Superuser && i.Session.ActorID == "",
+		SecondFactor:    i.User.SecondFactor,
 		Assurance:       i.Session.Assurance(),
 		AuthenticatedAt: i.Session.ProvenAt,
 		FreshAt:         i.Session.FreshAt,

@@ -96,7 +96,7 @@ func (s *Service) maySee(ctx context.Context, p *principal.Principal, userID str
 	switch {
 	case userID == p.UserID:
 		return true, nil
-	case p.Superuser && p.APIKeyID == "" && p.ImpersonatorID == "":
+	case p.IsSuperuser():
 		return true, nil
 	case s.cfg.Neighbours == nil:
 		return false, nil

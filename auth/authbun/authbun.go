@@ -38,7 +38,7 @@ func SessionJoin() bundb.Join {
 	return bundb.Join{
 		SQL: "JOIN tenon_users AS u ON u.id = s.user_id AND u.security_version = s.security_version AND u.banned_at IS NULL",
 		Columns: []string{
-			"u.email_display", "u.name", "u.image", "u.email_verified", "u.superuser", "u.created_at", "u.updated_at",
+			"u.email_display", "u.name", "u.image", "u.email_verified", "u.superuser", "u.second_factor_at IS NOT NULL", "u.created_at", "u.updated_at",
 		},
 	}
 }
@@ -55,6 +55,7 @@ type Store struct {
 	spend           bundb.Statement
 	refund          bundb.Statement
 	device          bundb.Statement
+	challenge       bundb.Statement
 	charges         sync.Map // of auth.Pace to bundb.Statement
 	changed         func(ctx context.Context, userID string) error
 }
@@ -83,6 +84,7 @@ func NewWatched(db *bundb.DB, changed func(ctx context.Context, userID string) e
 		spend:           db.Statement(spendSQL),
 		refund:          db.Statement(refundSQL),
 		device:          db.Statement(deviceSQL),
+		challenge:       db.Statement(challengeSQL),
 	}
 }
 

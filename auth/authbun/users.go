@@ -15,19 +15,21 @@ import (
 
 const userByEmailSQL = `
 SELECT u.id, u.email, u.email_display, u.email_verified, u.name, u.image, u.superuser, u.security_version,
-       u.created_at, u.updated_at, u.last_sign_in_at, c.password
+       u.second_factor_at, u.created_at, u.updated_at, u.last_sign_in_at, c.password
 FROM tenon_users AS u LEFT JOIN tenon_credentials AS c ON c.user_id = u.id
 WHERE u.email = ?`
 
 // admitSQL takes a ban away whose end has passed.
 const admitSQL = `
-UPDATE tenon_users SET last_sign_in_at = ?, banned_at = NULL, banned_until = NULL
-WHERE id = ? AND security_version = ? AND (banned_at IS NULL OR banned_until <= ?)`
+UPDATE tenon_users SET banned_at = NULL, banned_until = NULL,
+  last_sign_in_at = CASE WHEN second_factor_at IS NULL OR ? THEN ? ELSE last_sign_in_at END
+WHERE id = ? AND security_version = ? AND (banned_at IS NULL OR banned_until <= ?)
+RETURNING second_factor_at IS NOT NULL`
 
 // admitAndRefundSQL saves a round trip on PostgreSQL; SQLite has no statement
 // that updates two tables.
-const admitAndRefundSQL = "WITH admitted AS (" + admitSQL + " RETURNING id), refunded AS (" + refundSQL +
-	" AND EXISTS (SELECT FROM admitted)) SELECT count(*) FROM admitted"
+const admitAndRefundSQL = "WITH admitted (enrolled) AS (" + admitSQL + "), refunded AS (" + refundSQL +
+	" AND EXISTS (SELECT FROM admitted)) SELECT enrolled FROM admitted"
 
 const raiseVersionSQL = `
 UPDATE tenon_users SET security_version = security_version + 1
@@ -54,6 +56,7 @@ type userModel struct {
 	Image           string    `bun:"image"`
 	Superuser       bool      `bun:"superuser"`
 	SecurityVersion int64     `bun:"security_version"`
+	SecondFactorAt  time.Time `bun:"second_factor_at,nullzero"`
 	LastSignInAt    time.Time `bun:"last_sign_in_at,nullzero"`
 	CreatedAt       time.Time `bun:"created_at"`
 	UpdatedAt       time.Time `bun:"updated_at"`
@@ -63,7 +66,7 @@ func newUserModel(u auth.User) *userModel {
 	return &userModel{
 		ID: u.ID, Email: u.Email, EmailDisplay: u.Display, EmailVerified: u.EmailVerified,
 		Name: u.Name, Image: u.Image, Superuser: u.Superuser, SecurityVersion: u.SecurityVersion,
-		LastSignInAt: u.LastSignInAt.UTC(), CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
+		SecondFactorAt: u.SecondFactorAt.UTC(), LastSignInAt: u.LastSignInAt.UTC(), CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
 	}
 }
 
@@ -71,7 +74,7 @@ func (m *userModel) user() auth.User {
 	return auth.User{
 		ID: m.ID, Email: m.Email, Display: m.EmailDisplay, EmailVerified: m.EmailVerified,
 		Name: m.Name, Image: m.Image, Superuser: m.Superuser, SecurityVersion: m.SecurityVersion,
-		LastSignInAt: m.LastSignInAt.UTC(), CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
+		SecondFactorAt: m.SecondFactorAt.UTC(), LastSignInAt: m.LastSignInAt.UTC(), CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
 	}
 }
 
@@ -106,7 +109,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (auth.User, []byt
 	var password []byte
 	err := s.userByEmail.Scan(ctx, []any{email},
 		&u.ID, &u.Email, &u.Display, &u.EmailVerified, &u.Name, &u.Image, &u.Superuser, &u.SecurityVersion,
-		bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt), bundb.ScanTime(&u.LastSignInAt), &password)
+		bundb.ScanTime(&u.SecondFactorAt), bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt), bundb.ScanTime(&u.LastSignInAt), &password)
 	if errors.Is(err, sql.ErrNoRows) {
 		return auth.User{}, nil, auth.ErrUserNotFound
 	}
@@ -164,34 +167,30 @@ func (s *Store) RaiseVersion(ctx context.Context, id string) (int64, error) {
 }
 
 // Admit implements auth.UserStore.
-func (s *Store) Admit(ctx context.Context, a auth.Admission) error {
+func (s *Store) Admit(ctx context.Context, a auth.Admission) (enrolled bool, err error) {
 	if err := s.RequireTx(ctx); err != nil {
-		return err
+		return false, err
 	}
-	admitted, err := s.admitAndRefund(ctx, a)
-	if err != nil {
-		return bundb.Wrap("authbun: admit a user", err)
+	err = s.admitAndRefund(ctx, a, &enrolled)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, auth.ErrNotAdmitted
 	}
-	if admitted == 0 {
-		return auth.ErrNotAdmitted
-	}
-	return nil
+	return enrolled, bundb.Wrap("authbun: admit a user", err)
 }
 
-func (s *Store) admitAndRefund(ctx context.Context, a auth.Admission) (admitted int, err error) {
+func (s *Store) admitAndRefund(ctx context.Context, a auth.Admission, enrolled *bool) error {
+	args := []any{a.Done, a.At, a.UserID, a.SecurityVersion, a.At}
 	if a.Guess.Factor == "" {
-		return affected(s.admit.Exec(ctx, a.At, a.UserID, a.SecurityVersion, a.At))
+		return s.admit.QueryRow(ctx, args...).Scan(enrolled)
 	}
 	if s.Dialect() == bundb.Postgres {
-		err = s.admitRefund.QueryRow(ctx, a.At, a.UserID, a.SecurityVersion, a.At, a.Guess.Factor, a.Guess.Account).Scan(&admitted)
-		return admitted, err
+		return s.admitRefund.QueryRow(ctx, append(args, a.Guess.Factor, a.Guess.Account)...).Scan(enrolled)
 	}
-	admitted, err = affected(s.admit.Exec(ctx, a.At, a.UserID, a.SecurityVersion, a.At))
-	if err != nil || admitted == 0 {
-		return 0, err
+	if err := s.admit.QueryRow(ctx, args...).Scan(enrolled); err != nil {
+		return err
 	}
-	_, err = s.refund.Exec(ctx, a.Guess.Factor, a.Guess.Account)
-	return admitted, err
+	_, err := s.refund.Exec(ctx, a.Guess.Factor, a.Guess.Account)
+	return err
 }
 
 // SetVerified implements auth.ProofStore.

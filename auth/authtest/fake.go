@@ -37,6 +37,8 @@ type state struct {
 	guesses   map[counterKey]counter
 	budgets   map[counterKey]counter
 	devices   map[string]auth.Device
+
+	challenges map[string]challenge
 }
 
 type counterKey struct{ scope, target string }
@@ -50,7 +52,7 @@ func (s state) clone() state {
 	return state{
 		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), kinds: maps.Clone(s.kinds), setAt: maps.Clone(s.setAt), bans: maps.Clone(s.bans),
 		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps), codes: maps.Clone(s.codes),
-		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets), devices: maps.Clone(s.devices),
+		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets), devices: maps.Clone(s.devices), challenges: maps.Clone(s.challenges),
 	}
 }
 
@@ -59,7 +61,7 @@ func NewFake() *Fake {
 	return &Fake{faketx.New(state{
 		users: map[string]auth.User{}, passwords: map[string][]byte{}, kinds: map[string]string{}, setAt: map[string]time.Time{}, bans: map[string]admin.Ban{},
 		claims: map[string]string{}, signUps: map[string]auth.SignUp{}, codes: map[string]passwordless.Code{},
-		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{}, devices: map[string]auth.Device{},
+		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{}, devices: map[string]auth.Device{}, challenges: map[string]challenge{},
 	}, state.clone)}
 }
 
@@ -137,21 +139,24 @@ func (f *Fake) RaiseVersion(ctx context.Context, id string) (version int64, err 
 }
 
 // Admit implements auth.UserStore.
-func (f *Fake) Admit(ctx context.Context, a auth.Admission) error {
+func (f *Fake) Admit(ctx context.Context, a auth.Admission) (enrolled bool, err error) {
 	if err := f.requireTx(ctx); err != nil {
-		return err
+		return false, err
 	}
-	return f.Do(ctx, func(s *state) error {
+	err = f.Do(ctx, func(s *state) error {
 		user, ok := s.users[a.UserID]
 		if !ok || user.SecurityVersion != a.SecurityVersion || s.isBanned(a.UserID, a.At) {
 			return auth.ErrNotAdmitted
 		}
 		delete(s.bans, a.UserID)
-		user.LastSignInAt = a.At
+		if enrolled = !user.SecondFactorAt.IsZero(); !enrolled || a.Done {
+			user.LastSignInAt = a.At
+		}
 		s.users[a.UserID] = user
 		s.refund(a.Guess)
 		return nil
 	})
+	return enrolled && err == nil, err
 }
 
 // SetVerified implements auth.ProofStore.

@@ -28,7 +28,7 @@ type Env struct {
 // Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{userClauses(), signUpClauses(), guessClauses(), budgetClauses(), deviceClauses(), kindClauses(), commonClauses()} {
+	for _, group := range [][]clause{userClauses(), signUpClauses(), guessClauses(), budgetClauses(), deviceClauses(), factorClauses(), kindClauses(), commonClauses()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
@@ -192,9 +192,21 @@ func (w *world) calls() map[string]func(ctx context.Context) error {
 		},
 		"Admit": func(ctx context.Context) error {
 			return s.InTx(ctx, func(ctx context.Context) error {
-				return s.Admit(ctx, auth.Admission{UserID: "x", SecurityVersion: 1, Guess: key, At: w.now})
+				_, err := s.Admit(ctx, auth.Admission{UserID: "x", SecurityVersion: 1, Guess: key, At: w.now})
+				return err
 			})
 		},
+		"SetSecondFactor": func(ctx context.Context) error {
+			return s.InTx(ctx, func(ctx context.Context) error { return s.SetSecondFactor(ctx, "x", w.now) })
+		},
+		"AddChallenge": func(ctx context.Context) error {
+			return s.AddChallenge(ctx, auth.Challenge{ID: "x", CreatedAt: w.now, ExpiresAt: w.now, ProvenAt: w.now})
+		},
+		"ChallengeBySelector": func(ctx context.Context) error { _, err := s.ChallengeBySelector(ctx, "x", 1, w.now); return err },
+		"TryChallenge":        func(ctx context.Context) error { _, err := s.TryChallenge(ctx, "x", 1, w.now); return err },
+		"ConsumeChallenge":    func(ctx context.Context) error { _, err := s.ConsumeChallenge(ctx, "x", w.now); return err },
+		"DropChallenges":      func(ctx context.Context) error { return s.DropChallenges(ctx, "x") },
+		"PruneChallenges":     func(ctx context.Context) error { _, err := s.PruneChallenges(ctx, w.now, 1); return err },
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 
 // Result is a sign-in.
 type Result struct {
-	User  auth.User
-	Grant auth.Grant
+	User    auth.User
+	Outcome auth.Outcome
 	// New says that the user was made by it.
 	New bool
 }
@@ -55,7 +55,7 @@ func (s *Service) enter(ctx context.Context, c claim, p auth.AttemptParams, cons
 		if err != nil {
 			return err
 		}
-		result.Grant, err = s.cfg.Users.Complete(ctx, attempt)
+		result.Outcome, err = s.cfg.Users.Complete(ctx, attempt)
 		return err
 	})
 	for _, gone := range []error{auth.ErrNotAdmitted, auth.ErrStale, auth.ErrUserNotFound, auth.ErrAddressTaken} {

@@ -157,13 +157,15 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 	}
 	result, err := h.svc.SignIn(r.Context(), SignInParams{
 		CodeParams: h.params(r, body.Email, body.OTP, body.FlowToken), Name: body.Name, Image: body.Image,
-		Attempt: auth.AttemptParams{BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Bearer: tokens},
+		Attempt: auth.AttemptParams{
+			BrowserOnly: body.RememberMe != nil && !*body.RememberMe, Bearer: tokens, TrustedDevice: h.auth.TrustedDevice(r),
+		},
 	})
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
-	h.auth.Answer(w, r, auth.Answer{User: result.User, Grant: result.Grant})
+	h.auth.Answer(w, r, auth.Answer{User: result.User, Outcome: result.Outcome})
 }
 
 type resetRequest struct {

@@ -102,7 +102,9 @@ func (h *Handler) UseLink(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
-	attempt := auth.AttemptParams{Bearer: tokens, Client: auth.ClientOf(r)}
+	attempt := auth.AttemptParams{
+		Bearer: tokens, CallbackURL: query.CallbackURL, TrustedDevice: h.auth.TrustedDevice(r), Client: auth.ClientOf(r),
+	}
 	result, err := h.svc.UseLink(r.Context(), UseLinkParams{
 		Token: h.links.Presented(r, body.Token, query.Token), LinkID: body.Link, Flow: h.Flow(r), Attempt: attempt,
 		NeedFlow: !form && isBrowser(r) && (body.Confirm == nil || !*body.Confirm),
@@ -115,14 +117,13 @@ func (h *Handler) UseLink(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
-	target := query.CallbackURL
 	if result.New {
-		target = cmp.Or(query.NewUserCallbackURL, target)
+		result.Outcome.CallbackURL = cmp.Or(query.NewUserCallbackURL, query.CallbackURL)
 	}
 	if form {
 		h.links.Leave(w)
 	}
-	h.auth.Answer(w, r, auth.Answer{User: result.User, Grant: result.Grant, CallbackURL: target, Page: form, Session: true})
+	h.auth.Answer(w, r, auth.Answer{User: result.User, Outcome: result.Outcome, Page: form, Session: true})
 }
 
 // isBrowser reports whether a browser sent r: they say so, and no page can keep

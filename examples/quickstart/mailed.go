@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 
+	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/passwordless"
 	"github.com/tenon-go/tenon/auth/recovery"
 	"github.com/tenon-go/tenon/token"
@@ -46,13 +47,15 @@ func (s *server) mailMe(w http.ResponseWriter, r *http.Request) {
 // enterCode signs in with a mailed code, in the browser that asked for it.
 func (s *server) enterCode(w http.ResponseWriter, r *http.Request) {
 	view := home{Form: form{Email: r.PostFormValue("email")}, ErrorIn: "code", Code: true}
-	result, err := s.app.Passwordless.SignIn(r.Context(), passwordless.SignInParams{CodeParams: passwordless.CodeParams{
-		Email: view.Form.Email, Code: r.PostFormValue("code"), Flow: s.app.Flow(r), Client: s.app.Client(r),
-	}})
+	result, err := s.app.Passwordless.SignIn(r.Context(), passwordless.SignInParams{
+		CodeParams: passwordless.CodeParams{
+			Email: view.Form.Email, Code: r.PostFormValue("code"), Flow: s.app.Flow(r), Client: s.app.Client(r),
+		},
+		Attempt: auth.AttemptParams{TrustedDevice: s.app.TrustedDevice(r)},
+	})
 	if err != nil {
 		s.refuse(w, r, view, err)
 		return
 	}
-	s.app.SetSession(w, r, result.Grant)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, s.app.Enter(w, r, result.Outcome), http.StatusSeeOther)
 }

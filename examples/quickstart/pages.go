@@ -83,16 +83,16 @@ func (s *server) signUp(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 	view := home{Form: form{Email: r.PostFormValue("email")}, ErrorIn: "sign-in"}
-	_, grant, err := s.app.Auth.SignIn(r.Context(), auth.SignInParams{
+	_, outcome, err := s.app.Auth.SignIn(r.Context(), auth.SignInParams{
 		Email: view.Form.Email, Password: r.PostFormValue("password"),
-		BrowserOnly: r.PostFormValue("remember") == "", CallbackURL: "/?verified", Device: s.app.Device(r), Client: s.app.Client(r),
+		BrowserOnly: r.PostFormValue("remember") == "", CallbackURL: "/?verified",
+		Device: s.app.Device(r), TrustedDevice: s.app.TrustedDevice(r), Client: s.app.Client(r),
 	})
 	if err != nil {
 		s.refuse(w, r, view, err)
 		return
 	}
-	s.app.SetSession(w, r, grant)
-	http.Redirect(w, r, "/", http.StatusSeeOther)
+	http.Redirect(w, r, s.app.Enter(w, r, outcome), http.StatusSeeOther)
 }
 
 func (s *server) signOut(w http.ResponseWriter, r *http.Request) {

@@ -237,8 +237,8 @@ func TestSessionsOfBeforeTheMigrationAreNotFresh(t *testing.T) {
 		p := w.caller(t, grant)
 		assert.Equal(t, p.FreshAt, time.Unix(0, 0).UTC())
 		assert.Len(t, p.FreshChannels, 0)
-		assert.False(t, session.Fresh(p, db.Now(), time.Hour, false), "nobody knows when this was proven")
+		assert.False(t, session.Fresh(p, db.Now(), time.Hour), "nobody knows when this was proven")
 		next := assert.Must(w.Elevate(t.Context(), p, w.proof(1)))(t)
-		assert.True(t, session.Fresh(w.caller(t, next), db.Now(), time.Hour, true), "a step-up makes it fresh")
+		assert.True(t, session.Fresh(w.caller(t, next), db.Now(), time.Hour), "a step-up makes it fresh")
 	})
 }

@@ -19,7 +19,7 @@ const (
 	rotateSQL = `
 UPDATE tenon_sessions SET generation = generation + 1, kid = ?, verifier = ?, salt = ?, rotated_at = ?, replays = 0,
   last_seen_at = ?, idle_ends_at = CASE
-    WHEN channels LIKE '% totp%' OR channels LIKE '% recovery%' OR channels LIKE '% passkey%' -- assurance 2
+    WHEN channels LIKE '% totp%' OR channels LIKE '% recovery%' OR channels LIKE '% passkey%' OR channels LIKE 'passkey:%:uv%' -- assurance 2
     THEN CASE WHEN ends_at < ? THEN ends_at ELSE ? END
     ELSE CASE WHEN ends_at < ? THEN ends_at ELSE ? END END`
 	rotateGuard = `

@@ -99,7 +99,7 @@ func appendFound(targets []any, f *session.Found) []any {
 	u := &f.User
 	return append(targets,
 		&f.Verifier.KID, &f.Verifier.MAC,
-		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt),
+		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, &u.SecondFactor, bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt),
 		&f.Role,
 	)
 }

@@ -39,7 +39,8 @@ type Config struct {
 	// User joins the user as u. It must find no row for a user who is banned or
 	// gone, or whose security version is not s.security_version (rule R1). Its
 	// columns are the e-mail address, name, image, whether the address is
-	// verified, whether the user is a superuser, and the times of creation and of
+	// verified, whether the user is a superuser, whether they turned a second factor
+	// on, and the times of creation and of
 	// the last change. None may be NULL. Required.
 	User bundb.Join
 	// Member joins the user's membership in s.organization_id, if there is one,
@@ -48,7 +49,7 @@ type Config struct {
 	Member bundb.Join
 }
 
-const userColumns = 7
+const userColumns = 8
 
 // Store implements session.Store. It is safe for concurrent use.
 type Store struct {

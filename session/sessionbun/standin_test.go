@@ -23,7 +23,7 @@ func joins() sessionbun.Config {
 		User: bundb.Join{
 			SQL: "JOIN standin_users AS u ON u.id = s.user_id AND u.version = s.security_version AND NOT u.banned",
 			Columns: []string{
-				"u.email", "u.name", "u.image", "u.email_verified", "u.superuser", "u.created_at", "u.updated_at",
+				"u.email", "u.name", "u.image", "u.email_verified", "u.superuser", "u.second_factor", "u.created_at", "u.updated_at",
 			},
 		},
 		Member: bundb.Join{
@@ -47,12 +47,12 @@ func (s standins) PutUser(ctx context.Context, u sessiontest.UserState) error {
 		return err
 	}
 	_, err := s.db.Statement(`
-INSERT INTO standin_users (id, version, banned, email, name, image, email_verified, superuser, created_at, updated_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO standin_users (id, version, banned, email, name, image, email_verified, superuser, second_factor, created_at, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET version = excluded.version, banned = excluded.banned, email = excluded.email,
   name = excluded.name, image = excluded.image, email_verified = excluded.email_verified,
-  superuser = excluded.superuser, created_at = excluded.created_at, updated_at = excluded.updated_at`).
-		Exec(ctx, u.ID, u.SecurityVersion, u.Banned, u.Email, u.Name, u.Image, u.EmailVerified, u.Superuser, u.CreatedAt, u.UpdatedAt)
+  superuser = excluded.superuser, second_factor = excluded.second_factor, created_at = excluded.created_at, updated_at = excluded.updated_at`).
+		Exec(ctx, u.ID, u.SecurityVersion, u.Banned, u.Email, u.Name, u.Image, u.EmailVerified, u.Superuser, u.SecondFactor, u.CreatedAt, u.UpdatedAt)
 	return err
 }
 

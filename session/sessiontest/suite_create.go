@@ -26,7 +26,7 @@ func createClauses() []clause {
 
 func createKeepsEveryField(t *testing.T, w *world) {
 	u := w.describe()
-	u.SecurityVersion, u.Superuser = 41, true
+	u.SecurityVersion, u.Superuser, u.SecondFactor = 41, true, true
 	assert.NoError(t, w.PutUser(t.Context(), u))
 	organization := newID()
 	assert.NoError(t, w.PutRole(t.Context(), organization, u.ID, "owner"))

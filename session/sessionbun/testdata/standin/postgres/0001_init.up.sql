@@ -7,6 +7,7 @@ CREATE TABLE standin_users (
     image          text NOT NULL,
     email_verified boolean NOT NULL,
     superuser      boolean NOT NULL,
+    second_factor  boolean NOT NULL,
     created_at     timestamptz NOT NULL,
     updated_at     timestamptz NOT NULL
 );

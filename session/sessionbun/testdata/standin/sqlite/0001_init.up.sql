@@ -7,6 +7,7 @@ CREATE TABLE standin_users (
     image          TEXT NOT NULL,
     email_verified BOOLEAN NOT NULL,
     superuser      BOOLEAN NOT NULL,
+    second_factor  BOOLEAN NOT NULL,
     created_at     TIMESTAMP NOT NULL,
     updated_at     TIMESTAMP NOT NULL
 );

@@ -142,7 +142,9 @@ func TestGetSessionGolden(t *testing.T) {
 		assert.Equal(t, res.Header.Get("Set-Cookie"), "")
 	}
 	want(t, call(t, h, "GET", "/get-session?surprise=1", "", grant.Token.Reveal()), 422, "")
-	w.user("u1", func(u *sessiontest.UserState) { u.Superuser, u.SecondFactor, u.Image = true, true, "https://example.com/a.png" })
+	w.user("u1", func(u *sessiontest.UserState) {
+		u.Superuser, u.SecondFactor, u.Image = true, true, "https://example.com/a.png"
+	})
 	body := bodyOf(t, call(t, h, "GET", "/get-session", "", grant.Token.Reveal()))
 	assert.Contains(t, body, `"role":"admin"`)
 	assert.Contains(t, body, `"twoFactorEnabled":true`)

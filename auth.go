@@ -1,6 +1,7 @@
 package tenon
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
@@ -28,6 +29,8 @@ func (a *App) wireAuth() (err error) {
 			UserCreated:       a.createDefaultOrganization,
 			BeforeUserDeleted: a.leaveRole,
 			UserDeleted:       a.forgetUser,
+			// What hung on an account before its mailbox was proven (rule R4).
+			UserVerified: func(ctx context.Context, e auth.UserVerified) error { return a.features.forget(ctx, e.User.ID) },
 		}, auth.Hooks{BeforeUserDeleted: a.leaveOrganizations}, a.cfg.AuthHooks),
 		Logger: a.cfg.Logger,
 		Now:    a.DB.Now,

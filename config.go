@@ -79,6 +79,11 @@ type Config struct {
 	// of six digits, for new people as well, and no reset by code.
 	Passwordless passwordless.Policy
 
+	// Passkeys lets people sign in with passkeys, and prove them as a second factor:
+	// passkeybun.New(passkey.Config{}) of auth/passkey. BaseURL must have a name, since
+	// passkeys do not work on IP addresses. Defaults to nil: no routes, no tables.
+	Passkeys Feature
+
 	// Passwords hashes passwords. Defaults to argon2id with 19 MiB in as many
 	// slots as the machine has cores.
 	Passwords auth.Passwords

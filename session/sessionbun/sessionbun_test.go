@@ -181,3 +181,26 @@ func exercise(t *testing.T, db *bundb.DB) {
 	assert.Must(store.EndSessions(ctx, session.Ending{UserID: user, KeepID: r.ID, KeepVersion: 2, At: db.Now()}))(t)
 	assert.Must(store.PruneSessions(ctx, db.Now(), 5))(t)
 }
+
+// TestUsingASessionTouchesNoIndex keeps what a rotation and the record of a use
+// write out of the indexes, so that neither has to add to all of them.
+func TestUsingASessionTouchesNoIndex(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.Postgres(t, schemas()...)
+	rows, err := db.Raw(t.Context()).QueryContext(t.Context(), `
+SELECT a.attname FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+WHERE i.indrelid = 'tenon_sessions'::regclass`)
+	assert.NoError(t, err)
+	defer rows.Close()
+	indexed := map[string]bool{}
+	for rows.Next() {
+		var column string
+		assert.NoError(t, rows.Scan(&column))
+		indexed[column] = true
+	}
+	assert.NoError(t, rows.Err())
+	assert.True(t, indexed["selector"] && indexed["idle_day"], "the indexes were found")
+	for _, written := range []string{"last_seen_at", "idle_ends_at", "generation", "kid", "verifier", "salt", "rotated_at", "replays"} {
+		assert.False(t, indexed[written], written+" is in an index")
+	}
+}

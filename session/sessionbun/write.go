@@ -187,10 +187,11 @@ func (s *Store) SetOrganization(ctx context.Context, userID, id, organizationID 
 	return nil
 }
 
-// PruneSessions implements session.Store.
+// PruneSessions implements session.Store. The index has the day of the idle end
+// only, so that using a session leaves it alone.
 func (s *Store) PruneSessions(ctx context.Context, before time.Time, limit int) (int, error) {
 	over := s.Bun().NewSelect().Model((*sessionModel)(nil)).Column("s.id").
-		Where("s.idle_ends_at < ? OR s.revoked_at < ?", before.UTC(), before.UTC()).Limit(int64(limit))
+		Where("s.idle_day <= ? AND s.idle_ends_at < ? OR s.revoked_at < ?", before.UTC().Format(time.DateOnly), before.UTC(), before.UTC()).Limit(int64(limit))
 	if s.Dialect() == bundb.Postgres {
 		over.For("UPDATE SKIP LOCKED")
 	}

@@ -145,21 +145,6 @@ func (s *Service) lookupAccess(ctx context.Context, finder Finder, raw string) (
 	return found, nil
 }
 
-// signOutAccess is SignOut for the session of an access token.
-func (s *Service) signOutAccess(ctx context.Context, raw string) error {
-	found, err := s.LookupAccess(ctx, raw)
-	if errors.Is(err, ErrNoSession) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return s.store.InTx(ctx, func(ctx context.Context) error {
-		_, err := s.end(ctx, Ending{UserID: found.Session.UserID, ID: found.Session.ID})
-		return err
-	})
-}
-
 // stamp says in an access token's id as of which elevation it was made.
 func stamp(freshAt time.Time) string { return strconv.FormatInt(freshAt.UnixMicro(), 36) }
 

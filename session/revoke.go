@@ -104,6 +104,17 @@ func (s *Service) ForgetUser(ctx context.Context, userID string) error {
 // the session may still be live.
 func (s *Service) SignOut(ctx context.Context, raw string) error {
 	found, err := s.find(ctx, raw)
+	return s.signOut(ctx, &found.Identity, err)
+}
+
+// signOutAccess is SignOut for the session of an access token.
+func (s *Service) signOutAccess(ctx context.Context, raw string) error {
+	found, err := s.LookupAccess(ctx, raw)
+	return s.signOut(ctx, found, err)
+}
+
+// signOut ends the session that was found, if one was.
+func (s *Service) signOut(ctx context.Context, found *Identity, err error) error {
 	if errors.Is(err, ErrNoSession) {
 		return nil
 	}

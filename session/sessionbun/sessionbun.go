@@ -56,7 +56,7 @@ type Store struct {
 	*bundb.DB
 	create, find, findByID, findActor, owner, list, touch bundb.Statement
 	rotate, replay, families                              bundb.Statement
-	byID, elevate, fail                                   bundb.Statement
+	byID, elevate, fail, crowded                          bundb.Statement
 	*revocations
 }
 
@@ -95,6 +95,7 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 		create:  db.Statement(createSQL),
 		elevate: db.Statement(elevateSQL),
 		fail:    db.Statement(failSQL),
+		crowded: db.Statement(crowdedSQL),
 
 		rotate:   db.Statement(rotateSQL + admitted(cfg.User) + rotateGuard + familyReturning),
 		replay:   db.Statement(replaySQL + admitted(cfg.User) + replayGuard + familyReturning),

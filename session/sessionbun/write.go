@@ -109,8 +109,19 @@ func (s *Store) TouchSession(ctx context.Context, t session.Touch) error {
 	return run(ctx)
 }
 
+// crowdedSQL takes the user, the time and how many sessions may stay. It is what a
+// sign-in costs; to end sessions takes more, which is seldom necessary.
+const crowdedSQL = `
+SELECT EXISTS (SELECT 1 FROM tenon_sessions WHERE user_id = ? AND revoked_at IS NULL AND idle_ends_at > ? LIMIT 1 OFFSET ?)`
+
 // EndSessions implements session.Store.
 func (s *Store) EndSessions(ctx context.Context, e session.Ending) ([]string, error) {
+	if e.KeepLatest > 0 && e.KeepVersion == 0 {
+		var crowded bool
+		if err := s.crowded.Scan(ctx, []any{e.UserID, e.At, e.KeepLatest}, &crowded); err != nil || !crowded {
+			return nil, bundb.Wrap("sessionbun: count", err)
+		}
+	}
 	var ids []string
 	err := s.InTx(ctx, func(ctx context.Context) error {
 		if err := s.restamp(ctx, e); err != nil {

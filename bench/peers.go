@@ -19,7 +19,9 @@ import (
 	"github.com/alexedwards/scs/pgxstore"
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/session/sessioncache"
 )
 
 // peerCallers is how many clients ask at the same time, each on a connection that
@@ -58,43 +60,54 @@ func newClient() *http.Client {
 }
 
 // peers compares the question who is signed in, asked over HTTP, with other
-// libraries' answers to it, each with PostgreSQL behind it.
+// libraries' answers to it, each with PostgreSQL behind it. Of the two Tenons one
+// remembers sessions for two seconds, which the others do not.
 func peers(ctx context.Context, b *bench) ([]row, error) {
-	ours, err := b.ourPeer(ctx)
+	plain, cached, err := b.ourPeers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sides := []side{{"Tenon", func(ctx context.Context, _ int) error { return ours.ask(ctx, email(0)) }}}
-	other, err := b.scsPeer(ctx)
+	scs, err := b.scsPeer(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("scs: %w", err)
 	}
-	sides = append(sides, side{"alexedwards/scs", func(ctx context.Context, _ int) error { return other.ask(ctx, email(0)) }})
+	sides := []side{
+		asking("no session cache", plain, email(0)), asking("**with** `Config.SessionCache`", cached, email(0)),
+		asking("alexedwards/scs, which reads no user", scs, email(0)),
+	}
 	node, err := b.betterAuthPeer(ctx)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "*** better-auth is left out:", err)
 	} else {
-		sides = append(sides, side{"better-auth", func(ctx context.Context, _ int) error { return node.ask(ctx, "bench@example.com") }})
+		sides = append(sides, asking("better-auth under Node", node, "bench@example.com"))
 	}
 	got, err := contest{rounds: b.rounds, turns: 2, turn: 400, callers: peerCallers}.run(ctx, sides...)
 	if err != nil {
 		return nil, err
 	}
-	var rows []row
-	for s := 1; s < len(sides); s++ {
-		r := got.ratio(s, 0) // of rates, so the other way round
-		out := row{
-			figure: fmt.Sprintf("Who is signed in, over HTTP, postgres, %d clients", peerCallers),
-			bare:   fmt.Sprintf("%.0f/s: %s", got.rate(s), sides[s].name),
-			tenon:  fmt.Sprintf("%.0f/s", got.rate(0)),
-			ratio:  r.String(),
-		}
-		if sides[s].name == "better-auth" {
-			out.goal = judged("≥ 20", r.median >= 20)
-		}
-		rows = append(rows, out)
+	rows := []row{peerRow(got, sides, 2, 0)}
+	if len(sides) > 3 {
+		rows = append([]row{peerRow(got, sides, 3, 0), peerRow(got, sides, 3, 1)}, rows...)
 	}
 	return rows, nil
+}
+
+func asking(name string, p peer, want string) side {
+	return side{name, func(ctx context.Context, _ int) error { return p.ask(ctx, want) }}
+}
+
+func peerRow(got measured, sides []side, theirs, ours int) row {
+	r := got.ratio(theirs, ours) // of rates, so the other way round
+	out := row{
+		figure: fmt.Sprintf("Who is signed in, over HTTP, postgres, %d clients", peerCallers),
+		bare:   fmt.Sprintf("%.0f/s: %s", got.rate(theirs), sides[theirs].name),
+		tenon:  fmt.Sprintf("%.0f/s, %s", got.rate(ours), sides[ours].name),
+		ratio:  r.String(),
+	}
+	if theirs == 3 {
+		out.goal = judged("≥ 20", r.median >= 20)
+	}
+	return out
 }
 
 // serve serves handler on loopback until the bench ends.
@@ -115,24 +128,46 @@ func (b *bench) serve(handler http.Handler) (string, error) {
 	return "http://" + listener.Addr().String(), nil
 }
 
-// ourPeer is an App behind its own handler, as a host mounts it.
-func (b *bench) ourPeer(ctx context.Context) (peer, error) {
+// ourPeers are two Apps on one database behind their own handlers, as a host
+// mounts them: without a session cache and with one.
+func (b *bench) ourPeers(ctx context.Context) (plain, cached peer, err error) {
 	w, err := b.onPostgres(ctx)
 	if err != nil {
-		return peer{}, err
+		return plain, cached, err
 	}
 	if err := w.addUsers(ctx, 1); err != nil {
-		return peer{}, err
+		return plain, cached, err
 	}
 	grants, err := w.sessions(ctx, 1)
 	if err != nil {
-		return peer{}, err
+		return plain, cached, err
 	}
-	address, err := b.serve(w.app.Handler())
+	cfg := w.cfg
+	cfg.SessionCache = &sessioncache.Config{}
+	remembering, err := tenon.New(cfg)
 	if err != nil {
-		return peer{}, err
+		return plain, cached, err
 	}
-	return peer{url: address + "/api/auth/get-session", cookie: w.cookieOf(grants[0]), client: newClient()}, nil
+	b.run(ctx, remembering.Run)
+	for p, app := range map[*peer]*tenon.App{&plain: w.app, &cached: remembering} {
+		address, err := b.serve(app.Handler())
+		if err != nil {
+			return plain, cached, err
+		}
+		*p = peer{url: address + "/api/auth/get-session", cookie: w.cookieOf(grants[0]), client: newClient()}
+	}
+	return plain, cached, nil
+}
+
+// run runs a worker until the bench ends.
+func (b *bench) run(ctx context.Context, work func(context.Context) error) {
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- work(ctx) }()
+	b.later(func() error {
+		stop()
+		return <-done
+	})
 }
 
 // cookieOf is what a browser sends that keeps the grant.

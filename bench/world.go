@@ -35,6 +35,7 @@ const (
 // world is a whole App on a database of its own, as a host makes it.
 type world struct {
 	app   *tenon.App
+	cfg   tenon.Config
 	dsn   string // of PostgreSQL, with the schema
 	path  string // of SQLite
 	keys  string // the key file
@@ -54,11 +55,11 @@ func newWorld(ctx context.Context, db *bundb.DB, keys string, slots int) (*world
 		return nil, err
 	}
 	w := &world{keys: keys, mail: &letters{links: make(map[string]string)}}
-	w.app, err = tenon.New(tenon.Config{
+	w.cfg = tenon.Config{
 		DB: db, KMS: kms, Mailer: w.mail, BaseURL: baseURL, Passwords: hasher,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-	})
-	if err != nil {
+	}
+	if w.app, err = tenon.New(w.cfg); err != nil {
 		return nil, err
 	}
 	_, err = w.app.Migrate(ctx)

@@ -21,6 +21,7 @@ func (a *App) wireAccount() (err error) {
 		Sessions:   sessions{a.Sessions},
 		Neighbours: a.Organizations,
 		Codes:      stepUpCodes{a},
+		Factors:    secondFactors{a},
 		Now:        a.DB.Now,
 	})
 	if err != nil {
@@ -80,9 +81,6 @@ func (a *App) forgetUser(ctx context.Context, e auth.UserDeleted) error {
 		return err
 	}
 	if err := a.users.DropChallenges(ctx, e.User.ID); err != nil {
-		return err
-	}
-	if err := a.features.forget(ctx, e.User.ID); err != nil {
 		return err
 	}
 	return a.Sessions.ForgetUser(ctx, e.User.ID)

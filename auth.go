@@ -1,11 +1,12 @@
 package tenon
 
 import (
-	"context"
+	"cmp"
 	"net/http"
 	"slices"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/crypto"
 )
 
@@ -22,15 +23,15 @@ func (a *App) wireAuth() (err error) {
 
 		PasswordPolicy: policy,
 
-		LinkBase:     a.cfg.BaseURL + a.cfg.MountPath,
-		TokenPurpose: crypto.PurposeLimit,
-		Superuser:    a.cfg.Superuser,
+		LinkBase:      a.cfg.BaseURL + a.cfg.MountPath,
+		SecondFactors: secondFactors{a},
+		TokenPurpose:  crypto.PurposeLimit,
+		Superuser:     a.cfg.Superuser,
 		Hooks: auth.JoinHooks(auth.Hooks{
 			UserCreated:       a.createDefaultOrganization,
 			BeforeUserDeleted: a.leaveRole,
 			UserDeleted:       a.forgetUser,
-			// What hung on an account before its mailbox was proven (rule R4).
-			UserVerified: func(ctx context.Context, e auth.UserVerified) error { return a.features.forget(ctx, e.User.ID) },
+			UserVerified:      a.forgetFactors,
 		}, auth.Hooks{BeforeUserDeleted: a.leaveOrganizations}, a.cfg.AuthHooks),
 		Logger: a.cfg.Logger,
 		Now:    a.DB.Now,
@@ -45,6 +46,8 @@ func (a *App) wireAuth() (err error) {
 		BearerMode:      true,
 		BearerOrigins:   a.cfg.BearerOrigins,
 		SetSession:      a.setSessionCookie,
+
+		SecondFactorPage: cmp.Or(a.cfg.Pages.SecondFactor, a.cfg.MountPath+twofactor.PathChallenge),
 	})
 	return err
 }

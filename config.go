@@ -12,6 +12,7 @@ import (
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/auth/passwordless"
+	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/cookie"
@@ -79,10 +80,11 @@ type Config struct {
 	// of six digits, for new people as well, and no reset by code.
 	Passwordless passwordless.Policy
 
-	// Passkeys lets people sign in with passkeys, and prove them as a second factor:
-	// passkeybun.New(passkey.Config{}) of auth/passkey. BaseURL must have a name, since
-	// passkeys do not work on IP addresses. Defaults to nil: no routes, no tables.
-	Passkeys Feature
+	// TwoFactor says which second factors there are. Defaults to authenticator apps
+	// with recovery codes, and no codes by mail.
+	TwoFactor twofactor.Policy
+	// Pages are the host's own in the place of built-in ones.
+	Pages Pages
 
 	// Passwords hashes passwords. Defaults to argon2id with 19 MiB in as many
 	// slots as the machine has cores.
@@ -135,6 +137,14 @@ type Config struct {
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger
+}
+
+// Pages are paths, or redirect targets, that a browser is sent to.
+type Pages struct {
+	// SecondFactor is where a sign-in by a link, a form or a redirect goes on that
+	// meets a second factor (rule R25). The browser has the cookie of the challenge;
+	// the page calls the routes of two-factor/*. Defaults to a page of our own.
+	SecondFactor string
 }
 
 // fill sets the defaults.

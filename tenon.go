@@ -12,6 +12,7 @@ import (
 	"github.com/tenon-go/tenon/auth/authbun"
 	"github.com/tenon-go/tenon/auth/passwordless"
 	"github.com/tenon-go/tenon/auth/recovery"
+	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/auth/unlock"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
@@ -46,6 +47,8 @@ type App struct {
 	Admin *admin.Service
 	// Recovery gives new passwords to those who lost theirs.
 	Recovery *recovery.Service
+	// TwoFactor gives accounts a second factor.
+	TwoFactor *twofactor.Service
 	// Account lets signed-in users look after their own account.
 	Account *account.Service
 	// Passwordless lets people in by mailed links and codes.
@@ -65,6 +68,7 @@ type App struct {
 	authHTTP         *auth.Handler
 	accountHTTP      *account.Handler
 	adminHTTP        *admin.Handler
+	twoFactorHTTP    *twofactor.Handler
 	passwordlessHTTP *passwordless.Handler
 	recoveryHTTP     *recovery.Handler
 	sessionCache     *sessioncache.Cache // nil without Config.SessionCache
@@ -75,7 +79,6 @@ type App struct {
 	unlockHTTP       *unlock.Handler
 	openAPI          http.HandlerFunc
 	limits           map[string]func(http.ResponseWriter, *http.Request) error
-	features         features
 	handler          http.Handler
 }
 
@@ -90,8 +93,8 @@ func New(cfg Config) (*App, error) {
 	a.users = authbun.NewWatched(cfg.DB, a.forget)
 	for _, wire := range []func() error{
 		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
-		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireAdmin,
-		a.wireFeatures, a.wireRateLimits, a.wireHandler,
+		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireTwoFactor, a.wireAdmin,
+		a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {
 			return nil, fmt.Errorf("tenon: %w", err)
@@ -101,18 +104,11 @@ func New(cfg Config) (*App, error) {
 }
 
 // Schemas returns the migrations of the packages in use, in their order, for hosts
-// that apply them with a tool of their own. with are the features of Config, such as
-// Config.Passkeys; nil is none.
-func Schemas(with ...Feature) []bundb.Schema {
-	schemas := []bundb.Schema{
+// that apply them with a tool of their own.
+func Schemas() []bundb.Schema {
+	return []bundb.Schema{
 		cryptobun.Schema(), tokenbun.Schema(), jwtbun.Schema(), authbun.Schema(), tenancybun.Schema(), sessionbun.Schema(),
 	}
-	for _, f := range with {
-		if f != nil {
-			schemas = append(schemas, f.Schemas()...)
-		}
-	}
-	return schemas
 }
 
 // Migrate applies the pending migrations under a lock that waits, and makes the
@@ -123,7 +119,7 @@ func (a *App) Migrate(ctx context.Context) ([]bundb.Migration, error) {
 	if err := a.DB.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("tenon: migrate: %w", err)
 	}
-	applied, err := a.DB.Migrate(ctx, Schemas(a.cfg.features()...)...)
+	applied, err := a.DB.Migrate(ctx, Schemas()...)
 	if err != nil {
 		return applied, fmt.Errorf("tenon: migrate: %w", err)
 	}
@@ -139,7 +135,7 @@ var ErrPending = errors.New("tenon: migrations are pending; call Migrate")
 // Ready reports whether requests can be served: the database answers, its
 // migrations are applied and its keys can be opened.
 func (a *App) Ready(ctx context.Context) error {
-	pending, err := a.DB.Pending(ctx, Schemas(a.cfg.features()...)...)
+	pending, err := a.DB.Pending(ctx, Schemas()...)
 	if err != nil {
 		return fmt.Errorf("tenon: ready: %w", err)
 	}

@@ -19,10 +19,16 @@ func TestTemplatesOfTheOwnAccountAreAsReviewed(t *testing.T) {
 		"change-email-taken": {},
 		"email-changed":      {Name: "Ann"},
 		"password-set":       {Name: "Ann"},
-		"passkey-added":      {Name: "Ann"},
-		"passkey-removed":    {Name: "Ann"},
 		"delete-user":        {Name: "Ann", Link: link, ExpiresIn: time.Hour},
 		"user-deleted":       {Name: "Ann"},
+
+		"two-factor-enabled":      {Name: "Ann"},
+		"two-factor-changed":      {Name: "Ann"},
+		"two-factor-disabled":     {Name: "Ann"},
+		"recovery-codes-replaced": {Name: "Ann"},
+		"recovery-code-used":      {Name: "Ann", Extra: map[string]string{"Left": "7"}},
+		"recovery-codes-low":      {Name: "Ann", Extra: map[string]string{"Left": "3"}},
+		"second-step-code":        {Code: "123456", ExpiresIn: 10 * time.Minute},
 	} {
 		m, err := tpl.Render("", kind, data)
 		assert.NoError(t, err)

@@ -10,12 +10,19 @@ import (
 	"github.com/tenon-go/tenon/token"
 )
 
+// Bounds of labels in bytes, so that the longest URI still is a picture that phones
+// read.
+const (
+	maxIssuer  = 64
+	maxAccount = 254
+)
+
 // URI returns the otpauth URI that an app reads from a QR code or a link, as the
 // key-uri-format of Google Authenticator has it. It holds the secret: show it to
 // its owner, store and log it nowhere. The issuer is the product's name, the
 // account what its user signs in with. It fails with ErrLabel or ErrSecret.
 func (s Scheme) URI(secret Secret, issuer, account string) (token.Secret, error) {
-	if !isLabel(issuer, 64) || !isLabel(account, 254) {
+	if !ValidIssuer(issuer) || !isLabel(account, maxAccount) {
 		return token.Secret{}, ErrLabel
 	}
 	if secret.IsZero() || s.cfg.Digits == 0 {
@@ -26,6 +33,9 @@ func (s Scheme) URI(secret Secret, issuer, account string) (token.Secret, error)
 		secret.Reveal(), escape(issuer), s.cfg.Algorithm, s.cfg.Digits, int(s.cfg.Period.Seconds()))
 	return token.NewSecret("otpauth://totp/" + escape(issuer) + ":" + escape(account) + "?" + query), nil
 }
+
+// ValidIssuer reports whether URI takes the issuer.
+func ValidIssuer(issuer string) bool { return isLabel(issuer, maxIssuer) }
 
 func escape(label string) string { return strings.ReplaceAll(url.QueryEscape(label), "+", "%20") }
 

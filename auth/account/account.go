@@ -31,6 +31,9 @@ type Config struct {
 	// Codes proves a mailed code, for users without a password. Defaults to nil:
 	// there are none.
 	Codes Codes
+	// Factors proves second factors, for users who have one. Defaults to nil: nobody
+	// steps up by one.
+	Factors SecondFactors
 	// FreshFor is how long a proof permits what is sensitive. Defaults to
 	// DefaultFreshFor.
 	FreshFor time.Duration
@@ -63,6 +66,26 @@ type Codes interface {
 	CheckStepUpCode(ctx context.Context, userID, sessionID, code string) error
 }
 
+// SecondFactors checks second factors of signed-in users (rule R12).
+type SecondFactors interface {
+	// CheckTOTP and CheckRecovery charge a guess (rule R8) and check a code of the
+	// user's app, or a recovery code. They refuse to run inside a transaction. A wrong
+	// code is an error of kind problem.Unauthenticated or problem.Invalid.
+	CheckTOTP(ctx context.Context, userID, code string) (FactorProof, error)
+	CheckRecovery(ctx context.Context, userID, code string) (FactorProof, error)
+}
+
+// FactorProof is a code of a second factor that was right when it was checked.
+type FactorProof struct {
+	// Channel is what it proves.
+	Channel string
+	// Guess was charged for it, and is given back when it is used.
+	Guess auth.GuessKey
+	// Use uses the code up, in the transaction of what it permits: a code is good for
+	// one of them.
+	Use func(ctx context.Context) error
+}
+
 // Caller is the signed-in user who asks, as the lookup of the request's session
 // found them.
 type Caller struct {
@@ -76,9 +99,10 @@ type Caller struct {
 	Client auth.Client
 }
 
-// person returns the user's id if the caller is a user in a session of their own:
-// no key, and nobody who impersonates them (rule R22).
-func (c Caller) person() (string, error) {
+// Person returns the user's id if the caller is a user in a session of their own:
+// no key, and nobody who impersonates them (rule R22). Errors: problem.ErrUnauthenticated,
+// problem.ErrForbidden.
+func (c Caller) Person() (string, error) {
 	p := c.Principal
 	switch {
 	case p == nil || p.UserID == "":
@@ -89,9 +113,9 @@ func (c Caller) person() (string, error) {
 	return p.UserID, nil
 }
 
-// freshPerson is person for what is sensitive.
+// freshPerson is Person for what is sensitive.
 func (c Caller) freshPerson() (string, error) {
-	id, err := c.person()
+	id, err := c.Person()
 	if err == nil && !c.Fresh {
 		err = ErrNotFresh
 	}

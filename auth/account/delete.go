@@ -73,7 +73,7 @@ func (s *Service) deleting(ctx context.Context, c Caller, one token.OneTime) (au
 	if err != nil {
 		return auth.User{}, dead(err)
 	}
-	if id, err := c.person(); err != nil || id != user.ID {
+	if id, err := c.Person(); err != nil || id != user.ID {
 		return auth.User{}, ErrSignInFirst
 	}
 	return user, nil

@@ -283,7 +283,7 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (auth.Us
 		return auth.User{}, auth.ErrLinkReplaced
 	}
 	secure := auth.Change{UserID: one.Subject, From: one.SecurityVersion, Notice: MailEmailChanged}
-	if id, err := p.Caller.person(); err == nil && id == one.Subject {
+	if id, err := p.Caller.Person(); err == nil && id == one.Subject {
 		secure.KeepSession = p.Caller.Principal.SessionID
 	}
 	var moved auth.User

@@ -9,10 +9,10 @@ var (
 	// what they want to do (rule R12).
 	ErrNotFresh = problem.New(problem.PermissionDenied, "SESSION_NOT_FRESH",
 		"Confirm that it is you: prove your password, or your second factor if you have one, at step-up and try again.")
-	// ErrSessionEnded means that the password was wrong once too often, and that the
-	// session in which it was typed is over (rule R12).
+	// ErrSessionEnded means that a password or a code was wrong once too often, and
+	// that the session in which it was typed is over (rule R12).
 	ErrSessionEnded = problem.New(problem.Unauthenticated, "SESSION_ENDED",
-		"The password was wrong too often. Sign in again.")
+		"The password or the code was wrong too often. Sign in again.")
 	// ErrPasswordAlreadySet means that an account that has a password was to get a
 	// first one.
 	ErrPasswordAlreadySet = problem.New(problem.Invalid, "PASSWORD_ALREADY_SET",
@@ -26,7 +26,7 @@ var (
 	// named.
 	ErrNothingToUpdate = problem.New(problem.Invalid, "NO_FIELDS_TO_UPDATE", "Name at least one field to update.")
 	// ErrProofMissing means that a step-up names nothing that could prove anything.
-	ErrProofMissing = problem.New(problem.Invalid, "PROOF_REQUIRED", "Send the password, or a code if the account has none.")
+	ErrProofMissing = problem.New(problem.Invalid, "PROOF_REQUIRED", "Send one of the password, a code of your authenticator app or a recovery code; or a mailed code if the account has none of them.")
 	// ErrCodeUnavailable means that this installation, or this account, does not
 	// step up by mailed code.
 	ErrCodeUnavailable = problem.New(problem.PermissionDenied, "CODE_NOT_AVAILABLE",

@@ -79,6 +79,9 @@ func (h *Handler) VerifyPassword(w http.ResponseWriter, r *http.Request) {
 type stepUpRequest struct {
 	Password string `json:"password" maxLength:"1024" description:"The password of now"`
 	Code     string `json:"code" maxLength:"64" description:"A mailed code, for accounts that have nothing stronger"`
+	TOTPCode string `json:"totpCode" maxLength:"64" description:"A code of the authenticator app"`
+
+	BackupCode string `json:"backupCode" maxLength:"100" description:"A recovery code"`
 }
 
 type stepUpResponse struct {

@@ -22,7 +22,7 @@ const (
 // transaction. Errors: auth.ErrInvalidPassword, ErrSessionEnded,
 // auth.ErrTooManyAttempts, auth.ErrInTransaction, password.ErrOverloaded.
 func (s *Service) VerifyPassword(ctx context.Context, c Caller, typed string) error {
-	if _, err := c.person(); err != nil {
+	if _, err := c.Person(); err != nil {
 		return err
 	}
 	return s.prove(ctx, c, typed)
@@ -62,7 +62,7 @@ type PasswordParams struct {
 // Errors: those of [Service.VerifyPassword], auth.ErrStale if the account was
 // changed since the caller's session was looked up, those of password.Policy.Check.
 func (s *Service) ChangePassword(ctx context.Context, c Caller, p PasswordParams) (auth.User, auth.Grant, error) {
-	userID, err := c.person()
+	userID, err := c.Person()
 	if err != nil {
 		return auth.User{}, auth.Grant{}, err
 	}

@@ -25,6 +25,7 @@ type UserStore interface {
 	UserByID(ctx context.Context, id string) (auth.User, error)
 	UserByEmail(ctx context.Context, email string) (auth.User, []byte, error)
 	Hold(ctx context.Context, id string) error
+	LockUser(ctx context.Context, id string) (auth.User, error)
 	SetPassword(ctx context.Context, userID string, sealed []byte, now time.Time) error
 	DropSignUps(ctx context.Context, email string, keep int, newest bool) error
 }

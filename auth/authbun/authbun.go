@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 )
@@ -28,6 +29,7 @@ func Sealed() []crypto.SealedColumn {
 	return []crypto.SealedColumn{
 		{Column: auth.PasswordField("tenon_credentials", "").Column, IDColumn: "user_id"},
 		{Column: auth.PasswordField("tenon_sign_ups", "").Column},
+		{Column: twofactor.SecretField("").Column},
 	}
 }
 
@@ -38,7 +40,7 @@ func SessionJoin() bundb.Join {
 	return bundb.Join{
 		SQL: "JOIN tenon_users AS u ON u.id = s.user_id AND u.security_version = s.security_version AND u.banned_at IS NULL",
 		Columns: []string{
-			"u.email_display", "u.name", "u.image", "u.email_verified", "u.superuser", "u.second_factor_at IS NOT NULL", "u.created_at", "u.updated_at",
+			"u.email_display", "u.name", "u.image", "u.email_verified", "u.superuser", "u.second_factor_at IS NOT NULL AND NOT u.second_factor_mail", "u.created_at", "u.updated_at",
 		},
 	}
 }

@@ -51,6 +51,8 @@ func (f *Fake) DeleteUser(ctx context.Context, id string, version int64) error {
 		delete(s.passwords, id)
 		delete(s.setAt, id)
 		delete(s.bans, id)
+		s.dropFactors(id)
+		delete(s.mailFactors, id)
 		return nil
 	})
 }

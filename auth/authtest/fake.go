@@ -14,6 +14,7 @@ import (
 	"github.com/tenon-go/tenon/auth/admin"
 	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/auth/passwordless"
+	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/internal/faketx"
 )
 
@@ -39,6 +40,10 @@ type state struct {
 	devices   map[string]auth.Device
 
 	challenges map[string]challenge
+
+	enrolments  map[string]twofactor.Enrolment
+	recovery    map[string]twofactor.RecoveryCode
+	mailFactors map[string]bool
 }
 
 type counterKey struct{ scope, target string }
@@ -53,6 +58,7 @@ func (s state) clone() state {
 		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), kinds: maps.Clone(s.kinds), setAt: maps.Clone(s.setAt), bans: maps.Clone(s.bans),
 		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps), codes: maps.Clone(s.codes),
 		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets), devices: maps.Clone(s.devices), challenges: maps.Clone(s.challenges),
+		enrolments: maps.Clone(s.enrolments), recovery: maps.Clone(s.recovery), mailFactors: maps.Clone(s.mailFactors),
 	}
 }
 
@@ -62,6 +68,7 @@ func NewFake() *Fake {
 		users: map[string]auth.User{}, passwords: map[string][]byte{}, kinds: map[string]string{}, setAt: map[string]time.Time{}, bans: map[string]admin.Ban{},
 		claims: map[string]string{}, signUps: map[string]auth.SignUp{}, codes: map[string]passwordless.Code{},
 		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{}, devices: map[string]auth.Device{}, challenges: map[string]challenge{},
+		enrolments: map[string]twofactor.Enrolment{}, recovery: map[string]twofactor.RecoveryCode{}, mailFactors: map[string]bool{},
 	}, state.clone)}
 }
 

@@ -16,6 +16,7 @@ func TestFakeKeepsTheContract(t *testing.T) {
 	authtest.TestStore(t, open)
 	authtest.TestAdminStore(t, open)
 	authtest.TestAccountStore(t, open)
+	authtest.TestFactorStore(t, open)
 }
 
 func TestFakeKeepsTheContractOfCodes(t *testing.T) {

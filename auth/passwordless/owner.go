@@ -89,6 +89,45 @@ func (s *Service) CheckStepUpCode(ctx context.Context, userID, sessionID, code s
 	return s.store.InTx(ctx, s.consume(c))
 }
 
+// stepOwner is who continues a sign-in: a code belongs to its challenge.
+func stepOwner(c auth.Challenge, client auth.Client) Owner {
+	return Owner{UserID: c.UserID, SessionID: "challenge " + c.ID, SecurityVersion: c.SecurityVersion, Client: client}
+}
+
+// SendSecondStep mails the user of a challenge a code that works for it alone, within
+// the budget of rule R6. Whether a mailed code is enough is its caller's to judge
+// (rule R11). It joins the transaction of ctx. Errors: auth.ErrStale.
+func (s *Service) SendSecondStep(ctx context.Context, c auth.Challenge, client auth.Client) error {
+	o := stepOwner(c, client)
+	user, err := s.user(ctx, o)
+	if err != nil {
+		return err
+	}
+	to := found{address: auth.Address{Key: user.Email}, user: user}.mailbox()
+	letter := auth.Letter{To: to, Kind: MailSecondStep, Every: mailEvery, Client: client}
+	return s.sendToOwner(ctx, o, user, PurposeSecondStep, letter)
+}
+
+// CheckSecondStep checks a code of SendSecondStep: a guess like any other at the codes
+// of the address (rule R10). use consumes it, in the transaction of what it permits.
+// It refuses to run inside a transaction. Errors: ErrInvalidCode, ErrTooManyCodes,
+// auth.ErrStale, auth.ErrInTransaction.
+func (s *Service) CheckSecondStep(ctx context.Context, c auth.Challenge, code string, client auth.Client) (use func(ctx context.Context) error, err error) {
+	if s.store.InTransaction(ctx) {
+		return nil, auth.ErrInTransaction
+	}
+	o := stepOwner(c, client)
+	user, err := s.user(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	mailed, err := s.ownersCode(ctx, o, PurposeSecondStep, auth.Address{Key: user.Email}, code)
+	if err != nil {
+		return nil, err
+	}
+	return s.consume(mailed), nil
+}
+
 // ownersCode checks a code that was asked for in the owner's session.
 func (s *Service) ownersCode(ctx context.Context, o Owner, purpose Purpose, address auth.Address, code string) (Code, error) {
 	c, key, err := s.guessIn(ctx, sessionFlow(o.SessionID), purpose, address, CodeParams{Code: code, Client: o.Client})

@@ -23,6 +23,7 @@ const (
 	MailSignInCode  = "sign-in-code"
 	MailConfirmCode = "confirm-code"
 	MailResetCode   = "reset-code"
+	MailSecondStep  = "second-step-code"
 )
 
 // Life is how long links and codes work (ASVS 6.5.5: ten minutes).

@@ -22,8 +22,11 @@ const (
 	// PurposeNewEmail proves the address that a signed-in user wants to move to.
 	PurposeNewEmail Purpose = "change-email"
 	// PurposeStepUp proves the mailbox of a signed-in user again (rule R12). It is
-	// the one name that the official client does not have.
+	// a name that the official client does not have.
 	PurposeStepUp Purpose = "step-up"
+	// PurposeSecondStep continues one sign-in (rule R11). The official client has no
+	// name for it either.
+	PurposeSecondStep Purpose = "second-step"
 )
 
 // Code is a mailed code without its digits. There is one for each flow, purpose and

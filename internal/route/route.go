@@ -100,6 +100,9 @@ type Route struct {
 	Limit string
 	// FirstFactor marks a route that can obtain a session's pass (R2).
 	FirstFactor bool
+	// SecondFactor marks a route that obtains a pass too, but only for a sign-in that
+	// a first factor began (R2).
+	SecondFactor bool
 	// Summary is one line for the OpenAPI document. Required.
 	Summary string
 	// Request is a sample of what the route decodes: of the query for GET and

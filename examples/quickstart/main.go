@@ -38,6 +38,7 @@ type options struct {
 	keys        string
 	baseURL     string
 	superuser   string
+	mailCodes   bool
 	insecureDev bool
 }
 
@@ -59,6 +60,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.keys, "keys", "tenon.keys", "the `file` with the development key")
 	flags.StringVar(&o.baseURL, "base-url", "", "where browsers reach it (default http://localhost:PORT)")
 	flags.StringVar(&o.superuser, "superuser", "", "the `address` that becomes superuser when it is proven")
+	flags.BoolVar(&o.mailCodes, "mail-codes", false, "offer codes by mail as a second step, which is weaker than an app")
 	flags.BoolVar(&o.insecureDev, "insecure-dev", false, "show /dev/* on an address that others can reach")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err

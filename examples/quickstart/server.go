@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/mail/mailtest"
 )
@@ -43,6 +44,7 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 	app, err := tenon.New(tenon.Config{
 		DB: db, KMS: kms, Mailer: mailbox, BaseURL: o.baseURL,
 		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger, MultiSession: true,
+		TwoFactor:          twofactor.Policy{MailCodes: o.mailCodes},
 		ThirdPartyAudience: "https://reports.example", // GET token: for a service that trusts this site's keys
 	})
 	if err != nil {

@@ -23,8 +23,9 @@ const kidSize = 43
 // key is a row that was opened.
 type key struct {
 	Key
-	public  ed25519.PublicKey
-	signers map[string]jose.Signer // by the type of the token; of the signing key only
+	public ed25519.PublicKey
+	// signer makes tokens; it is nil but for the signing key.
+	signer *signer
 }
 
 // errForeign means that a row holds another key than its id names.
@@ -70,9 +71,9 @@ func open(ctx context.Context, sealer Sealer, row Key) (*key, error) {
 	k := &key{Key: row, public: public}
 	k.Sealed = nil
 	if row.State == StateSigning {
-		k.signers, err = newSigners(id, private)
+		k.signer = newSigner(id, private)
 	}
-	return k, err
+	return k, nil
 }
 
 // fromSeed returns the private key and its id.
@@ -84,22 +85,6 @@ func fromSeed(seed []byte) (ed25519.PrivateKey, string, error) {
 		return nil, "", fmt.Errorf("thumbprint: %w", err)
 	}
 	return private, base64.RawURLEncoding.EncodeToString(thumbprint), nil
-}
-
-func newSigners(id string, private ed25519.PrivateKey) (map[string]jose.Signer, error) {
-	signers := make(map[string]jose.Signer, 2)
-	for _, typ := range []string{typeAccess, typeThirdParty} {
-		var opts jose.SignerOptions
-		signer, err := jose.NewSigner(
-			jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: private, KeyID: id}},
-			opts.WithType(jose.ContentType(typ)),
-		)
-		if err != nil {
-			return nil, fmt.Errorf("signer: %w", err)
-		}
-		signers[typ] = signer
-	}
-	return signers, nil
 }
 
 // isDamage reports whether err is about the row rather than about the world.

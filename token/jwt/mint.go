@@ -2,10 +2,13 @@ package jwt
 
 import (
 	"context"
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"time"
 
+	jose "github.com/go-jose/go-jose/v4"
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/token"
@@ -30,7 +33,7 @@ func (s *Service) Mint(ctx context.Context, c Claims) (token.Secret, error) {
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("jwt: mint: %w", err)
 	}
-	return k.sign(typeAccess, wire)
+	return k.signer.sign(k.signer.access, wire)
 }
 
 // MintFor makes a token that tells audience, somebody else's service, who subject is, for Config.TTL. It says nothing of
@@ -54,7 +57,8 @@ func (s *Service) MintFor(ctx context.Context, audience, subject string) (token.
 	if set.signing == nil {
 		return token.Secret{}, fmt.Errorf("jwt: mint: %w", ErrNoSigningKey)
 	}
-	return set.signing.sign(typeThirdParty, c.wire(s.cfg.Issuer, audience))
+	signer := set.signing.signer
+	return signer.sign(signer.thirdParty, c.wire(s.cfg.Issuer, audience))
 }
 
 func (s *Service) isThirdParty(audience string) bool {
@@ -82,19 +86,29 @@ func (s *Service) complete(c Claims) (Claims, error) {
 	return c, c.validate(now, s.cfg.Leeway)
 }
 
-// sign returns the compact form of claims under k, which must be a signing key.
-func (k *key) sign(typ string, claims wireClaims) (token.Secret, error) {
+// signer makes tokens under one key.
+type signer struct {
+	private            ed25519.PrivateKey
+	access, thirdParty string // headers, encoded
+}
+
+func newSigner(kid string, private ed25519.PrivateKey) *signer {
+	header := func(typ string) string {
+		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"` + string(jose.EdDSA) + `","kid":"` + kid + `","typ":"` + typ + `"}`))
+	}
+	return &signer{private: private, access: header(typeAccess), thirdParty: header(typeThirdParty)}
+}
+
+// sign returns claims in compact form under one of the signer's headers (RFC 7515 §5.1, RFC 8037 §3.1).
+func (s *signer) sign(header string, claims wireClaims) (token.Secret, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return token.Secret{}, fmt.Errorf("jwt: encode claims: %w", err)
 	}
-	signed, err := k.signers[typ].Sign(payload)
-	if err != nil {
-		return token.Secret{}, fmt.Errorf("jwt: sign: %w", err)
-	}
-	raw, err := signed.CompactSerialize()
-	if err != nil {
-		return token.Secret{}, fmt.Errorf("jwt: sign: %w", err)
-	}
-	return token.NewSecret(raw), nil
+	raw := make([]byte, 0, len(header)+1+base64.RawURLEncoding.EncodedLen(len(payload))+1+signatureSize)
+	raw = append(raw, header...)
+	raw = base64.RawURLEncoding.AppendEncode(append(raw, '.'), payload)
+	signature := ed25519.Sign(s.private, raw)
+	raw = base64.RawURLEncoding.AppendEncode(append(raw, '.'), signature)
+	return token.NewSecret(string(raw)), nil
 }

@@ -85,6 +85,10 @@ type Config struct {
 	TwoFactor twofactor.Policy
 	// Pages are the host's own in the place of built-in ones.
 	Pages Pages
+	// Passkeys lets people sign in with passkeys, and prove them as a second factor:
+	// passkeybun.New(passkey.Config{}) of auth/passkey. BaseURL must have a name, since
+	// passkeys do not work on IP addresses. Defaults to nil: no routes, no tables.
+	Passkeys Feature
 
 	// Passwords hashes passwords. Defaults to argon2id with 19 MiB in as many
 	// slots as the machine has cores.

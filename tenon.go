@@ -79,6 +79,7 @@ type App struct {
 	unlockHTTP       *unlock.Handler
 	openAPI          http.HandlerFunc
 	limits           map[string]func(http.ResponseWriter, *http.Request) error
+	features         features
 	handler          http.Handler
 }
 
@@ -94,7 +95,7 @@ func New(cfg Config) (*App, error) {
 	for _, wire := range []func() error{
 		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
 		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireTwoFactor, a.wireAdmin,
-		a.wireRateLimits, a.wireHandler,
+		a.wireFeatures, a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {
 			return nil, fmt.Errorf("tenon: %w", err)
@@ -104,11 +105,18 @@ func New(cfg Config) (*App, error) {
 }
 
 // Schemas returns the migrations of the packages in use, in their order, for hosts
-// that apply them with a tool of their own.
-func Schemas() []bundb.Schema {
-	return []bundb.Schema{
+// that apply them with a tool of their own. with are the features of Config, such as
+// Config.Passkeys; nil is none.
+func Schemas(with ...Feature) []bundb.Schema {
+	schemas := []bundb.Schema{
 		cryptobun.Schema(), tokenbun.Schema(), jwtbun.Schema(), authbun.Schema(), tenancybun.Schema(), sessionbun.Schema(),
 	}
+	for _, f := range with {
+		if f != nil {
+			schemas = append(schemas, f.Schemas()...)
+		}
+	}
+	return schemas
 }
 
 // Migrate applies the pending migrations under a lock that waits, and makes the
@@ -119,7 +127,7 @@ func (a *App) Migrate(ctx context.Context) ([]bundb.Migration, error) {
 	if err := a.DB.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("tenon: migrate: %w", err)
 	}
-	applied, err := a.DB.Migrate(ctx, Schemas()...)
+	applied, err := a.DB.Migrate(ctx, Schemas(a.cfg.features()...)...)
 	if err != nil {
 		return applied, fmt.Errorf("tenon: migrate: %w", err)
 	}
@@ -135,7 +143,7 @@ var ErrPending = errors.New("tenon: migrations are pending; call Migrate")
 // Ready reports whether requests can be served: the database answers, its
 // migrations are applied and its keys can be opened.
 func (a *App) Ready(ctx context.Context) error {
-	pending, err := a.DB.Pending(ctx, Schemas()...)
+	pending, err := a.DB.Pending(ctx, Schemas(a.cfg.features()...)...)
 	if err != nil {
 		return fmt.Errorf("tenon: ready: %w", err)
 	}

@@ -19,6 +19,8 @@ func TestTemplatesOfTheOwnAccountAreAsReviewed(t *testing.T) {
 		"change-email-taken": {},
 		"email-changed":      {Name: "Ann"},
 		"password-set":       {Name: "Ann"},
+		"passkey-added":      {Name: "Ann"},
+		"passkey-removed":    {Name: "Ann"},
 		"delete-user":        {Name: "Ann", Link: link, ExpiresIn: time.Hour},
 		"user-deleted":       {Name: "Ann"},
 

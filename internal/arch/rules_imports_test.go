@@ -36,6 +36,8 @@ func floorOf(dir string) int {
 	switch {
 	case top == "problem":
 		return floorProblem
+	case dir == "internal/feature": // the seam between package tenon and what it is handed
+		return floorFeature
 	case top == "internal":
 		return floorInternal
 	case dir == ".":
@@ -185,8 +187,8 @@ func (h home) holds(dir string) bool {
 	return slices.ContainsFunc(h.dirs, func(d string) bool { return within(dir, d) || d == "*bun" && isStore(dir) })
 }
 
-// coreLinksNoDriver holds bundb itself, the features and the root package to what
-// a host chose.
+// coreLinksNoDriver holds bundb itself, the features, the root package and the way
+// in which it is handed further features to what a host chose.
 func coreLinksNoDriver(m *module) []string {
 	heavy := []string{
 		"github.com/jackc/pgx/v5", "modernc.org/sqlite", "github.com/stripe", "github.com/go-webauthn", "golang.org/x/oauth2",
@@ -194,7 +196,7 @@ func coreLinksNoDriver(m *module) []string {
 	}
 	var out []string
 	for _, p := range m.pkgs {
-		if p.dir != "." && p.dir != "bundb" && (floorOf(p.dir) != floorFeature || path.Dir(p.dir) != ".") {
+		if p.dir != "." && p.dir != "bundb" && p.dir != "internal/feature" && (floorOf(p.dir) != floorFeature || path.Dir(p.dir) != ".") {
 			continue
 		}
 		for _, h := range heavy {

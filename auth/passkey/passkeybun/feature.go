@@ -1,0 +1,46 @@
+package passkeybun
+
+import (
+	"net/http"
+
+	"github.com/tenon-go/tenon/auth/passkey"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/internal/feature"
+)
+
+// Feature is passkeys as a value of tenon.Config. Make it with New.
+type Feature struct {
+	cfg passkey.Config
+}
+
+var _ feature.Feature = Feature{}
+
+// New returns passkeys for tenon.Config.Passkeys. Of cfg, the fields above Auth are
+// the host's; tenon.New sets the others, and returns what is wrong with any.
+func New(cfg passkey.Config) Feature { return Feature{cfg: cfg} }
+
+// Schemas implements the feature.
+func (f Feature) Schemas() []bundb.Schema { return []bundb.Schema{Schema()} }
+
+// Wire implements the feature.
+func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
+	cfg := f.cfg
+	cfg.Auth, cfg.Users, cfg.Sessions, cfg.OtherWays = k.Auth, k.Users, k.Sessions, k.OtherWays
+	cfg.NeedsPasskey = k.NeedsPasskey
+	cfg.BaseURL, cfg.ProductName, cfg.FreshFor, cfg.Now = k.BaseURL, k.ProductName, k.FreshFor, k.Now
+	svc, err := passkey.New(NewStore(k.DB), cfg)
+	if err != nil {
+		return feature.Wired{}, err
+	}
+	handler, err := passkey.NewHandler(svc, passkey.HandlerConfig{
+		BaseURL: k.BaseURL, Auth: k.AuthHTTP, SetSession: k.RenewSession,
+		Caller: func(r *http.Request) (passkey.Caller, error) {
+			caller, err := k.Caller(r)
+			return passkey.Caller(caller), err
+		},
+	})
+	if err != nil {
+		return feature.Wired{}, err
+	}
+	return feature.Wired{Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain, Passkeys: svc.Count}, nil
+}

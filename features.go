@@ -1,0 +1,82 @@
+package tenon
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
+	"github.com/tenon-go/tenon/internal/feature"
+	"github.com/tenon-go/tenon/internal/route"
+)
+
+// Feature is a part of Tenon that arrives as a value in Config, so that a host that
+// does not use it does not link it. The packages of Tenon make them; passkeybun.New
+// is one.
+type Feature = feature.Feature
+
+// features returns those of c.
+func (c Config) features() []Feature {
+	return slices.DeleteFunc([]Feature{c.Passkeys}, func(f Feature) bool { return f == nil })
+}
+
+// features are those of an App, wired.
+type features []feature.Wired
+
+func (a *App) wireFeatures() error {
+	kit := feature.Kit{
+		DB: a.DB, Keys: a.Keys, Auth: a.Auth, AuthHTTP: a.authHTTP, Users: a.users, Sessions: sessions{a.Sessions},
+		Caller: a.Caller, RenewSession: a.RenewSession, OtherWays: a.otherWays, NeedsPasskey: a.needsPasskey,
+		BaseURL: a.cfg.BaseURL, MountPath: a.cfg.MountPath, ProductName: a.cfg.ProductName,
+		FreshFor: account.DefaultFreshFor, Logger: a.cfg.Logger, Now: a.DB.Now,
+	}
+	for _, f := range a.cfg.features() {
+		wired, err := f.Wire(kit)
+		if err != nil {
+			return err
+		}
+		a.features = append(a.features, wired)
+	}
+	return nil
+}
+
+// otherWays reports whether the user can sign in by mail alone. A link that resets a
+// password is no sign-in: it makes a way in, and signs nobody in.
+func (a *App) otherWays(_ context.Context, user auth.User) (bool, error) {
+	return user.EmailVerified && !(a.cfg.Passwordless.NoLinks && a.cfg.Passwordless.NoCodes), nil
+}
+
+// needsPasskey reports whether only a passkey can be the user's second factor.
+func (a *App) needsPasskey(_ context.Context, user auth.User) (bool, error) {
+	return !user.SecondFactorAt.IsZero(), nil
+}
+
+func (f features) routes() route.Table {
+	var table route.Table
+	for _, wired := range f {
+		table = append(table, wired.Routes...)
+	}
+	return table
+}
+
+// forget has every feature forget a user, in the transaction of ctx.
+func (f features) forget(ctx context.Context, userID string) error {
+	var errs []error
+	for _, wired := range f {
+		if wired.Forget != nil {
+			errs = append(errs, wired.Forget(ctx, userID))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (f features) maintain(ctx context.Context) error {
+	var errs []error
+	for _, wired := range f {
+		if wired.Maintain != nil {
+			errs = append(errs, wired.Maintain(ctx))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -64,6 +64,11 @@ func (h *Handler) signInRoutes() route.Table {
 			Request: empty{}, Response: signInOptions{}, Handler: h.SignInOptions,
 		},
 		{
+			Method: http.MethodPost, Path: "/passkey/generate-authenticate-options", Access: route.Public, Limit: route.LimitPublic,
+			Summary: "The same for a bearer client whose sign-in waits for its second factor",
+			Request: secondStepRequest{}, Response: signInOptions{}, Handler: h.SecondStepOptions,
+		},
+		{
 			Method: http.MethodPost, Path: "/passkey/verify-authentication", Access: route.Public, FirstFactor: true, Limit: route.LimitSignIn,
 			Summary: "Sign in with a passkey",
 			Request: signInRequest{}, Response: auth.LinkResponse{}, Handler: h.SignIn,

@@ -2,12 +2,15 @@ package passkey
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/internal/bearer"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/token"
 )
 
 // signInOptions are the options, and for a bearer client the token that it sends
@@ -17,26 +20,81 @@ type signInOptions struct {
 	CeremonyToken string `json:"ceremonyToken,omitempty" description:"For bearer clients: goes with the answer"`
 }
 
-// SignInOptions answers GET /passkey/generate-authenticate-options.
+// SignInOptions answers GET /passkey/generate-authenticate-options. In a browser whose
+// sign-in waits for a second factor they ask for a passkey of that user.
 func (h *Handler) SignInOptions(w http.ResponseWriter, r *http.Request) {
 	tokens, err := h.cfg.Auth.WantsTokens(r)
 	if err == nil {
 		err = route.DecodeQuery(r, &empty{})
 	}
+	var challenge *auth.Challenge
+	if err == nil && !tokens {
+		challenge, err = h.waiting(r, "")
+	}
+	if err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	h.options(w, r, challenge, tokens)
+}
+
+type secondStepRequest struct {
+	ChallengeToken string `json:"challengeToken" required:"true" maxLength:"128" description:"The token that came with the first factor"`
+}
+
+// SecondStepOptions answers POST /passkey/generate-authenticate-options, for bearer
+// clients: a token has no place in an address.
+func (h *Handler) SecondStepOptions(w http.ResponseWriter, r *http.Request) {
+	var body secondStepRequest
+	var challenge auth.Challenge
+	err := route.Decode(r, &body)
+	if err == nil {
+		challenge, _, err = h.cfg.Auth.Challenge(r, body.ChallengeToken)
+	}
+	if err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	h.options(w, r, &challenge, true)
+}
+
+// waiting returns the sign-in of the request that waits for a passkey, nil if none
+// does.
+func (h *Handler) waiting(r *http.Request, token string) (*auth.Challenge, error) {
+	challenge, methods, err := h.cfg.Auth.Challenge(r, token)
+	if errors.Is(err, auth.ErrNoChallenge) || err == nil && !slices.Contains(methods, auth.MethodPasskey) {
+		return nil, nil
+	}
+	return &challenge, err
+}
+
+// browser returns the token of the browser, or "": also where other credentials make
+// cookies count for nothing (rule R16).
+func (h *Handler) browser(r *http.Request) string {
+	if len(r.Header.Values("Authorization")) > 0 || len(r.Header.Values("X-Api-Key")) > 0 {
+		return ""
+	}
+	return h.cookies.Get(r, cookiePasskey)
+}
+
+// options makes options and ties them to the client.
+func (h *Handler) options(w http.ResponseWriter, r *http.Request, challenge *auth.Challenge, tokens bool) {
+	var response signInOptions
+	var holder token.Secret
+	var err error
 	browser := ""
 	if !tokens {
-		browser = h.cookies.Get(r, cookiePasskey)
+		browser = h.browser(r)
+	}
+	if challenge != nil {
+		response.RequestOptions, holder, err = h.svc.BeginSecondStep(r.Context(), browser, *challenge)
+	} else {
+		response.RequestOptions, holder, err = h.svc.BeginSignIn(r.Context(), browser, tokens)
 	}
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
-	options, holder, err := h.svc.BeginSignIn(r.Context(), browser, tokens)
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	response := signInOptions{RequestOptions: options}
 	if tokens {
 		response.CeremonyToken = holder.Reveal()
 	} else {
@@ -46,8 +104,9 @@ func (h *Handler) SignInOptions(w http.ResponseWriter, r *http.Request) {
 }
 
 type signInRequest struct {
-	Response      json.RawMessage `json:"response" required:"true" description:"The assertion that the browser got, as WebAuthn writes it in JSON"`
-	CeremonyToken string          `json:"ceremonyToken" maxLength:"128" description:"Bearer clients: the token that came with the options"`
+	Response       json.RawMessage `json:"response" required:"true" description:"The assertion that the browser got, as WebAuthn writes it in JSON"`
+	CeremonyToken  string          `json:"ceremonyToken" maxLength:"128" description:"Bearer clients: the token that came with the options"`
+	ChallengeToken string          `json:"challengeToken" maxLength:"128" description:"Bearer clients, in a second step: the token that came with the first factor"`
 }
 
 // SignIn answers POST /passkey/verify-authentication.
@@ -57,20 +116,28 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = route.Decode(r, &body)
 	}
+	var challenge *auth.Challenge
+	if err == nil {
+		challenge, err = h.waiting(r, body.ChallengeToken)
+	}
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
 	browser := body.CeremonyToken
-	if !tokens {
-		browser = h.cookies.Get(r, cookiePasskey)
+	if browser == "" {
+		browser = h.browser(r)
 	}
 	result, err := h.svc.SignIn(r.Context(), Answer{
-		Browser: browser, Response: body.Response, Attempt: auth.AttemptParams{Bearer: tokens, TrustedDevice: h.cfg.Auth.TrustedDevice(r), Client: auth.ClientOf(r)},
+		Browser: browser, Response: body.Response, Challenge: challenge,
+		Attempt: auth.AttemptParams{Bearer: tokens, TrustedDevice: h.cfg.Auth.TrustedDevice(r), Client: auth.ClientOf(r)},
 	})
 	if err != nil {
 		problem.Write(w, r, err)
 		return
+	}
+	if challenge != nil && !challenge.Bearer {
+		h.cfg.Auth.LeaveChallenge(w)
 	}
 	h.cfg.Auth.Answer(w, r, auth.Answer{User: result.User, Outcome: result.Outcome, Session: true})
 }

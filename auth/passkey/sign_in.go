@@ -35,6 +35,28 @@ func (s *Service) BeginSignIn(ctx context.Context, browser string, bearer bool) 
 	return s.rp.requestOptions(ceremony, nil), holder.Secret(), nil
 }
 
+// BeginSecondStep returns the options by which a browser, or a bearer client, asks
+// for a passkey of the user whose sign-in waits for a second factor. The rest is as
+// in BeginSignIn. Errors: ErrNoPasskey.
+func (s *Service) BeginSecondStep(ctx context.Context, browser string, c auth.Challenge) (RequestOptions, token.Secret, error) {
+	have, err := s.some(ctx, c.UserID)
+	if err != nil {
+		return RequestOptions{}, token.Secret{}, err
+	}
+	holder, err := s.browser(browser)
+	if err != nil {
+		return RequestOptions{}, token.Secret{}, err
+	}
+	ceremony, err := s.begin(ctx, Ceremony{
+		Kind: KindSecondStep, Owner: ownerOf(holder.Secret().Reveal()), UserID: c.UserID, SecurityVersion: c.SecurityVersion,
+		UserVerification: !s.cfg.AllowUnverified, Bearer: c.Bearer,
+	}, nil)
+	if err != nil {
+		return RequestOptions{}, token.Secret{}, err
+	}
+	return s.rp.requestOptions(ceremony, have), holder.Secret(), nil
+}
+
 // Answer is what came back from an authenticator.
 type Answer struct {
 	// Browser is the token that the options were made for.
@@ -43,15 +65,19 @@ type Answer struct {
 	Response []byte
 	// Attempt is what the client asked for. Its Bearer must be that of the options.
 	Attempt auth.AttemptParams
+	// Challenge is the sign-in that the client continues, or nil. It counts where the
+	// options were those of a second step.
+	Challenge *auth.Challenge
 }
 
 // Proved is a passkey that was proven, and not yet let in.
 type Proved struct {
-	passkey Passkey
-	user    auth.User
-	proof   door.Proof
-	use     Use
-	attempt auth.AttemptParams
+	passkey   Passkey
+	user      auth.User
+	proof     door.Proof
+	use       Use
+	attempt   auth.AttemptParams
+	challenge *auth.Challenge // to meet; nil for a first factor
 }
 
 // User returns whose passkey it is.
@@ -79,9 +105,11 @@ func (s *Service) SignIn(ctx context.Context, a Answer) (Result, error) {
 }
 
 // Prove uses the options up, whatever comes of it, and verifies the answer to them.
-// It refuses to run inside a transaction: a refusal leaves a trace (rule R8). Errors:
-// ErrCeremonyNotFound, ErrAuthenticationFailed for whatever is wrong with the
-// passkey, its counter included, auth.ErrInTransaction.
+// An answer to the options of a second step is charged to the sign-in that waits for
+// it, before it is checked (rule R8). It refuses to run inside a transaction: a refusal
+// leaves a trace. Errors: ErrCeremonyNotFound, ErrAuthenticationFailed for whatever is
+// wrong with the passkey, its counter included, auth.ErrNoChallenge,
+// auth.ErrInTransaction.
 func (s *Service) Prove(ctx context.Context, a Answer) (Proved, error) {
 	if s.store.InTransaction(ctx) {
 		return Proved{}, auth.ErrInTransaction
@@ -90,16 +118,32 @@ func (s *Service) Prove(ctx context.Context, a Answer) (Proved, error) {
 	if err != nil {
 		return Proved{}, ErrAuthenticationFailed.With(err)
 	}
-	ceremony, err := s.claim(ctx, ownerOf(a.Browser), answer.challenge(), KindSignIn)
+	ceremony, err := s.claim(ctx, ownerOf(a.Browser), answer.challenge(), KindSignIn, KindSecondStep)
 	if err != nil {
 		return Proved{}, err
 	}
-	if ceremony.Bearer != a.Attempt.Bearer {
-		return Proved{}, ErrCeremonyNotFound
+	if ceremony.Kind == KindSignIn {
+		a.Challenge = nil
+	}
+	if err := s.continues(ctx, ceremony, a); err != nil {
+		return Proved{}, err
 	}
 	proved, err := s.prove(ctx, ceremony, answer, a.Attempt.Client)
-	proved.attempt = a.Attempt
+	proved.attempt, proved.challenge = a.Attempt, a.Challenge
 	return proved, err
+}
+
+// continues charges an answer to the sign-in that waits for it.
+func (s *Service) continues(ctx context.Context, c Ceremony, a Answer) error {
+	switch {
+	case c.Kind == KindSignIn && c.Bearer == a.Attempt.Bearer:
+		return nil
+	case c.Kind == KindSignIn:
+		return ErrCeremonyNotFound
+	case a.Challenge == nil || a.Challenge.UserID != c.UserID || a.Challenge.SecurityVersion != c.SecurityVersion || a.Challenge.Bearer != c.Bearer:
+		return auth.ErrNoChallenge
+	}
+	return s.cfg.Auth.TryChallenge(ctx, *a.Challenge)
 }
 
 // prove verifies an answer to a ceremony that was claimed.
@@ -149,15 +193,10 @@ var errCounter = errors.New("passkey: the counter is not above the stored one")
 // Enter lets whoever proved a passkey in: it goes through the door and records the
 // use, in one transaction, which joins that of ctx. Errors: ErrAuthenticationFailed
 // if the account changed since, if the passkey was deleted, or if another sign-in
-// counted as far.
+// counted as far; auth.ErrNoChallenge if the sign-in that it continues was overtaken.
 func (s *Service) Enter(ctx context.Context, p Proved) (result Result, err error) {
-	result.User = p.user
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		attempt, err := s.cfg.Auth.Attempt(ctx, p.proof, p.attempt)
-		if err != nil {
-			return err
-		}
-		if result.Outcome, err = s.cfg.Auth.Complete(ctx, attempt); err != nil {
+		if result, err = s.door(ctx, p); err != nil {
 			return err
 		}
 		// The user before the passkey: a deletion of either locks in that order.
@@ -170,6 +209,22 @@ func (s *Service) Enter(ctx context.Context, p Proved) (result Result, err error
 		return Result{}, fmt.Errorf("passkey: sign in: %w", err)
 	}
 	return result, nil
+}
+
+// door takes a proof to the door: as a first factor, or as the second one that a
+// sign-in waits for.
+func (s *Service) door(ctx context.Context, p Proved) (r Result, err error) {
+	if p.challenge != nil {
+		r.User, r.Outcome, err = s.cfg.Auth.MeetChallenge(ctx, *p.challenge, p.proof, auth.MeetParams{Client: p.attempt.Client})
+		return r, err
+	}
+	attempt, err := s.cfg.Auth.Attempt(ctx, p.proof, p.attempt)
+	if err != nil {
+		return Result{}, err
+	}
+	r.User = attempt.User()
+	r.Outcome, err = s.cfg.Auth.Complete(ctx, attempt)
+	return r, err
 }
 
 // record remembers a use whose counter is above the stored one.

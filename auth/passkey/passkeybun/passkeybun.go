@@ -53,7 +53,7 @@ FROM tenon_passkeys AS p JOIN tenon_passkey_handles AS h ON h.user_id = p.user_i
 // stays at zero (WebAuthn §6.1.1).
 const useSQL = `
 UPDATE tenon_passkeys SET sign_count = ?, backup_state = ?, last_used_at = ?
-WHERE id = ? AND user_id = ? AND (sign_count < ? OR (sign_count = 0 AND ? = 0))`
+WHERE id = ? AND user_id = ? AND (sign_count < ? OR (sign_count = 0 AND sign_count = ?))`
 
 const claimSQL = `
 DELETE FROM tenon_passkey_ceremonies WHERE challenge = ? AND owner = ? AND expires_at > ?

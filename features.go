@@ -48,8 +48,12 @@ func (a *App) otherWays(_ context.Context, user auth.User) (bool, error) {
 }
 
 // needsPasskey reports whether only a passkey can be the user's second factor.
-func (a *App) needsPasskey(_ context.Context, user auth.User) (bool, error) {
-	return !user.SecondFactorAt.IsZero(), nil
+func (a *App) needsPasskey(ctx context.Context, user auth.User) (bool, error) {
+	if user.SecondFactorAt.IsZero() {
+		return false, nil
+	}
+	factors, err := a.TwoFactor.Factors(ctx, user.ID)
+	return !factors.TOTP, err
 }
 
 func (f features) routes() route.Table {

@@ -1,6 +1,9 @@
 package tenon
 
-import "github.com/tenon-go/tenon/auth/recovery"
+import (
+	"github.com/tenon-go/tenon/auth/recovery"
+	"github.com/tenon-go/tenon/auth/unlock"
+)
 
 func (a *App) wireRecovery() (err error) {
 	a.Recovery, err = recovery.New(a.users, recovery.Config{
@@ -17,5 +20,10 @@ func (a *App) wireRecovery() (err error) {
 		ProductName:     a.cfg.ProductName,
 		RedirectTargets: a.cfg.RedirectTargets,
 	})
+	return err
+}
+
+func (a *App) wireUnlock() (err error) {
+	a.unlockHTTP, err = unlock.NewHandler(a.Auth, unlock.HandlerConfig{BaseURL: a.cfg.BaseURL, ProductName: a.cfg.ProductName})
 	return err
 }

@@ -20,6 +20,7 @@ func (a *App) wireTwoFactor() (err error) {
 		Keys:     a.Keys,
 		Policy:   a.cfg.TwoFactor,
 		Issuer:   issuer(a.cfg.ProductName),
+		Passkeys: passkeys{a},
 		Codes:    secondStepCodes{a.Passwordless},
 		Now:      a.DB.Now,
 	})
@@ -73,6 +74,19 @@ func (f secondFactors) CheckRecovery(ctx context.Context, userID, code string) (
 	return f.app.TwoFactor.CheckRecovery(ctx, userID, code)
 }
 
+// passkeys counts those of a feature that is wired later.
+type passkeys struct{ app *App }
+
+// CountPasskeys implements twofactor.Passkeys.
+func (p passkeys) CountPasskeys(ctx context.Context, userID string) (n int, err error) {
+	for _, wired := range p.app.features {
+		if wired.Passkeys != nil {
+			return wired.Passkeys(ctx, userID)
+		}
+	}
+	return 0, nil
+}
+
 // secondStepCodes are those of package passwordless, with the answers of twofactor.
 type secondStepCodes struct{ *passwordless.Service }
 
@@ -85,8 +99,11 @@ func (c secondStepCodes) CheckSecondStep(ctx context.Context, challenge auth.Cha
 	return use, err
 }
 
-// forgetFactors takes the second factor from whoever never proved the mailbox, in the
+// forgetFactors takes the second factor and the passkeys from whoever never proved the mailbox, in the
 // transaction in which its owner did (rule R4).
 func (a *App) forgetFactors(ctx context.Context, e auth.UserVerified) error {
-	return a.TwoFactor.Forget(ctx, e.User.ID)
+	if err := a.TwoFactor.Forget(ctx, e.User.ID); err != nil {
+		return err
+	}
+	return a.features.forget(ctx, e.User.ID)
 }

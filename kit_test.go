@@ -72,7 +72,10 @@ func each(t *testing.T, fn func(t *testing.T, w *world), change ...func(*tenon.C
 
 // everything turns the features on that are off by default and have routes, for
 // tests that walk the table.
-func everything(c *tenon.Config) { c.MultiSession = true }
+func everything(c *tenon.Config) {
+	c.MultiSession = true
+	withPasskeys(c)
+}
 
 // noRateLimits turns every class off: all tests come from one address, at one
 // moment.

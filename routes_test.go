@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tenon-go/tenon/auth/passkey/passkeytest"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 )
@@ -45,8 +46,13 @@ func TestGETsChangeNothing(t *testing.T) {
 		waiting.signUp("waiting@example.com")
 		token := w.link(t, "waiting@example.com")
 		before := bundbtest.Dump(t, w.db)
+		options := 0
 		for _, o := range w.operations(t) {
 			if o.method != http.MethodGet {
+				continue
+			}
+			if strings.HasPrefix(o.path, "/passkey/generate-") { // rule R23 lets them write
+				options++
 				continue
 			}
 			b.get(o.path)
@@ -54,6 +60,7 @@ func TestGETsChangeNothing(t *testing.T) {
 			b.do(b.request(http.MethodHead, o.path+"?token="+token, "", nil))
 		}
 		assert.True(t, bytes.Equal(before, bundbtest.Dump(t, w.db)), "a GET changed the database")
+		assert.Equal(t, options, 3)
 	}, everything)
 }
 
@@ -151,7 +158,8 @@ func TestR2_OnlyMarkedRoutesStartSessions(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		firstFactors := w.FirstFactors()
-		w.user(t, email)
+		keys := passkeytest.New(base)
+		assert.Equal(t, w.signedIn(t, email).addPasskey(keys).StatusCode, http.StatusOK)
 		for i, o := range w.operations(t) {
 			b := w.browser(t)
 			// A network of its own: the budget of mails is not what is tested.
@@ -169,6 +177,8 @@ func TestR2_OnlyMarkedRoutesStartSessions(t *testing.T) {
 				body["token"] = w.magicLink(t, b, fresh)
 			case "/sign-in/email-otp":
 				body["email"], body["otp"] = fresh, w.mailedCode(t, b, fresh, "sign-in")
+			case "/passkey/verify-authentication":
+				body["response"] = b.assertion(keys)
 			}
 			before := w.count(t, "tenon_sessions")
 			if o.method == http.MethodGet {

@@ -84,8 +84,13 @@ func defaultName(p Passkey, client auth.Client) string {
 // deviceName reads the kind of device from a user agent, "" where it is not told.
 func deviceName(userAgent string) string {
 	for _, d := range []struct{ mark, name string }{
-		{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"CrOS", "ChromeOS"},
-		{"Windows", "Windows"}, {"Macintosh", "Mac"}, {"Linux", "Linux"},
+		{"iPhone", "iPhone"},
+		{"iPad", "iPad"},
+		{"Android", "Android"},
+		{"CrOS", "ChromeOS"},
+		{"Windows", "Windows"},
+		{"Macintosh", "Mac"},
+		{"Linux", "Linux"},
 	} {
 		if strings.Contains(userAgent, d.mark) {
 			return d.name

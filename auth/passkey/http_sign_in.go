@@ -27,15 +27,15 @@ func (h *Handler) SignInOptions(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = route.DecodeQuery(r, &empty{})
 	}
-	var challenge *auth.Challenge
+	var waiting waiting
 	if err == nil && !tokens {
-		challenge, err = h.waiting(r, "")
+		waiting, err = h.waiting(r, "")
 	}
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
-	h.options(w, r, challenge, tokens)
+	h.options(w, r, waiting, tokens)
 }
 
 type secondStepRequest struct {
@@ -55,17 +55,19 @@ func (h *Handler) SecondStepOptions(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, err)
 		return
 	}
-	h.options(w, r, &challenge, true)
+	h.options(w, r, waiting{&challenge}, true)
 }
 
-// waiting returns the sign-in of the request that waits for a passkey, nil if none
-// does.
-func (h *Handler) waiting(r *http.Request, token string) (*auth.Challenge, error) {
+// waiting is a sign-in that waits for a passkey, or none.
+type waiting struct{ challenge *auth.Challenge }
+
+// waiting returns the sign-in of the request that waits for a passkey.
+func (h *Handler) waiting(r *http.Request, token string) (waiting, error) {
 	challenge, methods, err := h.cfg.Auth.Challenge(r, token)
 	if errors.Is(err, auth.ErrNoChallenge) || err == nil && !slices.Contains(methods, auth.MethodPasskey) {
-		return nil, nil
+		return waiting{}, nil
 	}
-	return &challenge, err
+	return waiting{&challenge}, err
 }
 
 // browser returns the token of the browser, or "": also where other credentials make
@@ -78,7 +80,7 @@ func (h *Handler) browser(r *http.Request) string {
 }
 
 // options makes options and ties them to the client.
-func (h *Handler) options(w http.ResponseWriter, r *http.Request, challenge *auth.Challenge, tokens bool) {
+func (h *Handler) options(w http.ResponseWriter, r *http.Request, waiting waiting, tokens bool) {
 	var response signInOptions
 	var holder token.Secret
 	var err error
@@ -86,8 +88,8 @@ func (h *Handler) options(w http.ResponseWriter, r *http.Request, challenge *aut
 	if !tokens {
 		browser = h.browser(r)
 	}
-	if challenge != nil {
-		response.RequestOptions, holder, err = h.svc.BeginSecondStep(r.Context(), browser, *challenge)
+	if waiting.challenge != nil {
+		response.RequestOptions, holder, err = h.svc.BeginSecondStep(r.Context(), browser, *waiting.challenge)
 	} else {
 		response.RequestOptions, holder, err = h.svc.BeginSignIn(r.Context(), browser, tokens)
 	}
@@ -116,9 +118,9 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = route.Decode(r, &body)
 	}
-	var challenge *auth.Challenge
+	var waiting waiting
 	if err == nil {
-		challenge, err = h.waiting(r, body.ChallengeToken)
+		waiting, err = h.waiting(r, body.ChallengeToken)
 	}
 	if err != nil {
 		problem.Write(w, r, err)
@@ -129,14 +131,14 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 		browser = h.browser(r)
 	}
 	result, err := h.svc.SignIn(r.Context(), Answer{
-		Browser: browser, Response: body.Response, Challenge: challenge,
+		Browser: browser, Response: body.Response, Challenge: waiting.challenge,
 		Attempt: auth.AttemptParams{Bearer: tokens, TrustedDevice: h.cfg.Auth.TrustedDevice(r), Client: auth.ClientOf(r)},
 	})
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
-	if challenge != nil && !challenge.Bearer {
+	if waiting.challenge != nil && !waiting.challenge.Bearer {
 		h.cfg.Auth.LeaveChallenge(w)
 	}
 	h.cfg.Auth.Answer(w, r, auth.Answer{User: result.User, Outcome: result.Outcome, Session: true})

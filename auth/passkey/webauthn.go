@@ -96,7 +96,7 @@ func rpID(asked, origin string) (string, error) {
 func checkOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme != "https" && (u.Scheme != "http" || u.Hostname() != "localhost") || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-		return fmt.Errorf("Origins: %q is not written like https://example.com or %s…", origin, androidOrigin)
+		return fmt.Errorf("config field Origins: %q is not written like https://example.com or %s…", origin, androidOrigin)
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func readCreated(response []byte) (created, error) {
 
 func (c created) challenge() string { return c.data.Response.CollectedClientData.Challenge }
 
-// verify returns the passkey that was made, without what only the row knows.
+// register returns the passkey that was made, without what only the row knows.
 func (rp *relyingParty) register(c Ceremony, handle []byte, made created) (Passkey, error) {
 	session := rp.session(c)
 	session.UserID = handle
@@ -197,6 +197,7 @@ func (a asserted) counter() uint32      { return a.data.Response.AuthenticatorDa
 func (a asserted) userVerified() bool {
 	return a.data.Response.AuthenticatorData.Flags.HasUserVerified()
 }
+
 func (a asserted) backupState() bool { return a.data.Response.AuthenticatorData.Flags.HasBackupState() }
 
 // check verifies an assertion of p, whose user has that handle: the challenge, the

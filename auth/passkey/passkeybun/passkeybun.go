@@ -101,7 +101,7 @@ func (m *passkeyModel) passkey() (passkey.Passkey, error) {
 	aaguid, err := uuid.Parse(m.AAGUID)
 	p := passkey.Passkey{
 		ID: m.ID, UserID: m.UserID, CredentialID: m.CredentialID, PublicKey: m.PublicKey, Name: m.Name, AAGUID: aaguid,
-		SignCount: uint32(m.SignCount), BackupEligible: m.BackupEligible, BackupState: m.BackupState, //nolint:gosec // it was one
+		SignCount: uint32(m.SignCount), BackupEligible: m.BackupEligible, BackupState: m.BackupState,
 		UserVerified: m.UserVerified, CreatedAt: m.CreatedAt.UTC(), LastUsedAt: m.LastUsedAt.UTC(),
 	}
 	if m.Transports != "" {

@@ -269,3 +269,6 @@ func attestationObject(data []byte) []byte {
 	out = binary.BigEndian.AppendUint16(out, uint16(len(data)))
 	return append(out, data...)
 }
+
+// NewestID returns the credential id of the passkey that was made last.
+func (a *Authenticator) NewestID() []byte { return bytes.Clone(a.credentials[len(a.credentials)-1].id) }

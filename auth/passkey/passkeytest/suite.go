@@ -224,8 +224,16 @@ func testUseCounter(t *testing.T, w *world) {
 		stored, next uint32
 		want         bool
 	}{
-		{0, 0, true}, {0, 1, true}, {1, 1, false}, {1, 0, false}, {5, 4, false}, {5, 6, true}, {5, 500, true},
-		{1<<32 - 2, 1<<32 - 1, true}, {1<<32 - 1, 0, false}, {1 << 31, 1<<31 - 1, false},
+		{0, 0, true},
+		{0, 1, true},
+		{1, 1, false},
+		{1, 0, false},
+		{5, 4, false},
+		{5, 6, true},
+		{5, 500, true},
+		{1<<32 - 2, 1<<32 - 1, true},
+		{1<<32 - 1, 0, false},
+		{1 << 31, 1<<31 - 1, false},
 	} {
 		p := w.add(t, "ada", func(p *passkey.Passkey) { p.SignCount = c.stored })
 		used, err := w.Store.Use(t.Context(), passkey.Use{ID: p.ID, UserID: "ada", SignCount: c.next, At: w.now})

@@ -1,8 +1,8 @@
 package passwordless
 
 import (
-	"bytes"
 	"context"
+	"crypto/hmac"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -159,7 +159,7 @@ func (s *Service) PeekLink(ctx context.Context, raw, flow string) (Link, error) 
 	}
 	l := Link{ID: oneTime.ID, Email: content.Display, UserID: content.UserID}
 	if known, err := token.Parse(token.KindFlow, flow); err == nil {
-		l.SameBrowser = bytes.Equal(hashFlow(known), content.Flow)
+		l.SameBrowser = hmac.Equal(hashFlow(known), content.Flow)
 	}
 	l.claim = claim{userID: content.UserID, version: oneTime.SecurityVersion, profile: auth.NewUser{Email: content.Display}}
 	if l.SameBrowser { // else whoever typed it may be a stranger (rule R5)

@@ -37,6 +37,7 @@ func rules() []rule {
 		{"R32 SQL has no clock", sqlHasNoClock},
 		{"R32 no wall clock", noWallClock},
 		{"no weak randomness", noWeakRandom},
+		{"secrets are compared in constant time", constantTime},
 		{"nothing left for later", nothingLeftForLater},
 	}
 }
@@ -59,7 +60,7 @@ func TestTheHouseStands(t *testing.T) {
 func TestAllowancesAreUsed(t *testing.T) {
 	t.Parallel()
 	m := assert.Must(library())(t)
-	for _, list := range []map[string]string{sqlClock(), wallClocks()} {
+	for _, list := range []map[string]string{sqlClock(), wallClocks(), publicBytes()} {
 		for file := range list {
 			exists := slices.ContainsFunc(m.sources, func(s *source) bool { return s.path == file })
 			assert.True(t, exists, file+" is allowed something and does not exist")

@@ -157,6 +157,14 @@ func codeFixtures() map[string]fixture {
 			files: map[string]string{"a/a.go": "import \"math/rand\"", "a/b.go": "import _ \"math/rand/v2\"", "a/c.go": "import \"crypto/rand\"", "a/a_test.go": "import \"math/rand\""},
 			want:  []string{"a/a.go:2: ", "a/b.go:2: "},
 		},
+		"secrets are compared in constant time": {
+			files: map[string]string{
+				"a/a.go": "import \"bytes\"\nvar _ = bytes.Equal\nvar _ = bytes.Clone", "a/b.go": "import s \"slices\"\nvar _ = s.Equal(a, b)",
+				"a/c.go": "var _ = x.Reveal() == y\nvar _ = y != x.Reveal()\nvar _ = x.Reveal() == \"\"\nvar _ = x.Reveal() + y", "a/d.go": "import \"x/bytes\"\nvar _ = bytes.Equal",
+				"crypto/rotate.go": "import \"bytes\"\nvar _ = bytes.Equal", "examples/x/main.go": "import \"bytes\"\nvar _ = bytes.Equal", "a/a_test.go": "import \"bytes\"\nvar _ = bytes.Equal",
+			},
+			want: []string{"a/a.go:3: ", "a/b.go:3: ", "a/c.go:2: ", "a/c.go:3: "},
+		},
 		"nothing left for later": {
 			files: map[string]string{"a/a.go": "// TO" + "DO: it\nfunc f() {}\n// todo is a word\nfunc g() { /* FIX" + "ME */ }", "a/a_test.go": "// TO" + "DO\n"},
 			want:  []string{"a/a.go:2: ", "a/a.go:5: ", "a/a_test.go:2: "},

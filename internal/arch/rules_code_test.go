@@ -317,6 +317,58 @@ func noWeakRandom(m *module) []string {
 	})
 }
 
+// publicBytes are the files that may compare bytes as they please, and why.
+func publicBytes() map[string]string {
+	return map[string]string{
+		"bundb/schema.go":         "names of migrations",
+		"crypto/reencrypt.go":     "ids of keys",
+		"crypto/rotate.go":        "wrapped keys, which are stored as they are",
+		"internal/route/match.go": "segments of routes",
+	}
+}
+
+// constantTime finds comparisons that take longer the more is right (ASVS 11.2.4):
+// of bytes other than by crypto/subtle or crypto/hmac, and of what a Secret reveals,
+// unless with nothing.
+func constantTime(m *module) []string {
+	early := map[string][]string{
+		"bytes": {"Equal", "Compare", "EqualFold", "HasPrefix"}, "slices": {"Equal", "EqualFunc", "Compare"}, "reflect": {"DeepEqual"},
+	}
+	return m.inCode(func(s *source, n ast.Node) string {
+		if publicBytes()[s.path] != "" || floorOf(s.dir()) == floorProgram {
+			return ""
+		}
+		switch n := n.(type) {
+		case *ast.SelectorExpr:
+			for path, names := range early {
+				if name := s.importName(path); name != "" && isName(n.X, name) && slices.Contains(names, n.Sel.Name) {
+					return "compare with crypto/subtle or crypto/hmac (ASVS 11.2.4)"
+				}
+			}
+		case *ast.BinaryExpr:
+			if (n.Op == token.EQL || n.Op == token.NEQ) && (reveals(n.X) && !isEmptyText(n.Y) || reveals(n.Y) && !isEmptyText(n.X)) {
+				return "compare secrets with Secret.Equal (ASVS 11.2.4)"
+			}
+		}
+		return ""
+	})
+}
+
+// reveals reports whether e is a call of Reveal.
+func reveals(e ast.Expr) bool {
+	call, ok := e.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && sel.Sel.Name == "Reveal"
+}
+
+func isEmptyText(e ast.Expr) bool {
+	lit, ok := e.(*ast.BasicLit)
+	return ok && lit.Value == `""`
+}
+
 // wallClocks are the files that may read the process's clock, and why.
 func wallClocks() map[string]string {
 	return map[string]string{

@@ -52,8 +52,8 @@ func (e *Error) document(requestID string) Document {
 // Write answers the request with err as a problem. An error without a kind is a
 // 500 with fixed text whose cause is logged, through the logger of the request's
 // context or [slog.Default], with the request's method and route pattern: never
-// its path, query, headers or body. An ended context is a 503: the client is
-// gone or too late.
+// its path, query, headers or body. So is, at level Info, that somebody was refused
+// what they may not do. An ended context is a 503: the client is gone or too late.
 //
 // Every answer is uncacheable. A 401 has WWW-Authenticate with a scheme that no
 // browser answers with a dialog, unless the handler set one; 429 and 503 have
@@ -106,7 +106,8 @@ func wholeSeconds(d time.Duration) int64 {
 	return max(s, 1)
 }
 
-// report logs what the operator must know and the client must not.
+// report logs what the operator must know and the client must not, and who was
+// refused what they may not do (ASVS 16.3.2).
 func report(r *http.Request, e *Error, err error) {
 	level := slog.LevelError
 	switch {
@@ -114,6 +115,8 @@ func report(r *http.Request, e *Error, err error) {
 		level = slog.LevelDebug // the client is gone
 	case e.Kind == Unavailable:
 		level = slog.LevelWarn
+	case e.Kind == PermissionDenied:
+		level = slog.LevelInfo
 	case e.code() != internalCode && e.Err == nil:
 		return
 	case e.code() != internalCode:

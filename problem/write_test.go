@@ -75,7 +75,9 @@ func TestWriteLogsCausesByTheirWeight(t *testing.T) {
 		want string
 	}{
 		{problem.ErrUnavailable.With(cause), "level=WARN"},
-		{problem.ErrForbidden.With(cause), "level=DEBUG"},
+		{problem.ErrForbidden.With(cause), "level=INFO"},
+		{fmt.Errorf("admin: %w", problem.ErrForbidden), "level=INFO"}, // ASVS 16.3.2, whether or not there is a cause
+		{problem.ErrValidation.With(cause), "level=DEBUG"},
 		{fmt.Errorf("query: %w", context.Canceled), "level=DEBUG"},
 		{context.DeadlineExceeded, "level=WARN"},
 	} {

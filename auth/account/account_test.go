@@ -338,3 +338,51 @@ func TestPromise7_WhoSeesWhom(t *testing.T) {
 		}
 	}
 }
+
+// A proof counts under the version that the session was looked up with: what changed
+// the account while the password was checked is not proven (rule R1).
+func TestR1_AStepUpCountsUnderTheSessionsVersion(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, auth.Hooks{})
+	c := w.ada(t, adaPassword)
+	assert.NoError(t, w.auth.Secure(t.Context(), auth.Change{UserID: c.Principal.UserID}, func(context.Context, auth.User) error { return nil }))
+	_, err := w.StepUp(t.Context(), c, account.StepUpParams{Password: adaPassword})
+	assert.NoError(t, err) // the sessions refuse the proof; here they are a fake
+	assert.Equal(t, w.sessions.elevated[0].SecurityVersion, c.SecurityVersion)
+}
+
+// The sign-ups that wait for an address end when an account moves there: their links
+// would make another user of it.
+func TestAMoveEndsTheSignUpsOfItsAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, auth.Hooks{})
+	c := w.ada(t, adaPassword)
+	_, err := w.auth.SignUp(t.Context(), auth.SignUpParams{Name: "Eve", Email: newEmail, Password: adaPassword})
+	assert.NoError(t, err)
+	to := assert.Must(auth.ParseAddress(newEmail))(t)
+	_, err = w.MoveTo(t.Context(), c, to, func(context.Context) error { return nil })
+	assert.NoError(t, err)
+	_, err = w.store.NewestSignUp(t.Context(), to.Key, w.now)
+	assert.ErrorIs(t, err, auth.ErrSignUpNotFound)
+}
+
+// What proves who the caller is, in the service and not only at its routes.
+func TestASVS6_2_3_TheServiceAsksForTheCurrentPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, auth.Hooks{})
+	ada, bob := w.ada(t, adaPassword), w.user(t, "bob@example.com", adaPassword)
+	for _, current := range []string{"", "not this one"} {
+		_, _, err := w.ChangePassword(t.Context(), ada, account.PasswordParams{Current: current, New: newPassword})
+		assert.ErrorIs(t, err, auth.ErrInvalidPassword)
+	}
+	for _, p := range []account.StepUpParams{{}, {Password: adaPassword, Code: "123456"}} {
+		_, err := w.StepUp(t.Context(), ada, p)
+		assert.ErrorIs(t, err, account.ErrProofMissing)
+	}
+	assert.NoError(t, w.RequestDeletion(t.Context(), ada, ""))
+	link := w.link(t, adaEmail)
+	assert.ErrorIs(t, w.DeleteByLink(t.Context(), bob, link), account.ErrSignInFirst)
+	assert.ErrorIs(t, w.DeleteByLink(t.Context(), account.Caller{}, link), account.ErrSignInFirst)
+	assert.Len(t, w.sessions.elevated, 0)
+	assert.NoError(t, w.auth.CheckPassword(t.Context(), ada.Principal.UserID, adaPassword))
+}

@@ -264,3 +264,24 @@ func TestR22_NobodyActsAsASuperuserOrABannedUser(t *testing.T) {
 	assert.ErrorIs(t, err, auth.ErrUserNotFound)
 	assert.Len(t, w.sessions.passes, 1)
 }
+
+// Whoever deletes a superuser, themselves included, leaves somebody in charge.
+func TestADeletionLeavesSomebodyInCharge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	other := w.user(t, "ada@example.com")
+	leave := func(id string) error {
+		user := w.record(t, id).User
+		return w.store.InTx(t.Context(), func(ctx context.Context) error {
+			return w.BeforeUserDeleted(ctx, auth.BeforeUserDeleted{User: user, ActorID: id})
+		})
+	}
+	assert.NoError(t, leave(other.ID)) // no superuser
+	assert.ErrorIs(t, leave(w.root.ID), admin.ErrLastSuperuser)
+	assert.Len(t, w.events, 0)
+	assert.NoError(t, w.SetRole(t.Context(), other.ID, w.root.ID, "admin"))
+	assert.NoError(t, leave(w.root.ID))
+	assert.False(t, w.record(t, w.root.ID).Superuser, "the role is given up")
+	assert.Equal(t, w.events[1], any(auth.SuperuserChanged{UserID: w.root.ID, ActorID: w.root.ID}))
+	assert.ErrorIs(t, leave(other.ID), admin.ErrLastSuperuser)
+}

@@ -191,3 +191,21 @@ func TestR22_EveryRouteIsForSuperusersWithAFreshProof(t *testing.T) {
 		}
 	}
 }
+
+// Rule R22: acting as somebody is for browsers; a program of a superuser gets no
+// session of others for its token.
+func TestR22_NoProgramActsAsAUser(t *testing.T) {
+	t.Parallel()
+	w := newWeb(t)
+	user := w.user(t, "ada@example.com")
+	for _, header := range []string{"Bearer x", ""} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "https://example.com/admin/impersonate-user", strings.NewReader(`{"userId":"`+user.ID+`"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header["Authorization"] = []string{header}
+		r = r.WithContext(principal.NewContext(r.Context(), &principal.Principal{UserID: w.root.ID, SessionID: "root's", Superuser: true}))
+		answer := httptest.NewRecorder()
+		w.served.ServeHTTP(answer, r)
+		assert.Equal(t, answer.Code, http.StatusForbidden)
+	}
+	assert.Len(t, w.sessions.passes, 0)
+}

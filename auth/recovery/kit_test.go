@@ -36,6 +36,7 @@ type world struct {
 	mailbox  *mailtest.Mailbox
 	sessions *sessions
 	changed  []auth.PasswordChanged
+	hashing  func() // runs while a password is hashed
 	now      time.Time
 }
 
@@ -62,6 +63,19 @@ func (s *sessions) EndOthers(_ context.Context, userID, keepID string, _ int64) 
 	return nil
 }
 
+// hasher lets something happen while a password is hashed.
+type hasher struct {
+	*passwordtest.Hasher
+	w *world
+}
+
+func (h hasher) Hash(ctx context.Context, prepared string) (string, error) {
+	if h.w.hashing != nil {
+		h.w.hashing()
+	}
+	return h.Hasher.Hash(ctx, prepared)
+}
+
 func newWorld(t *testing.T, change ...func(*recovery.Config)) *world {
 	t.Helper()
 	w := &world{
@@ -72,7 +86,7 @@ func newWorld(t *testing.T, change ...func(*recovery.Config)) *world {
 	keys := cryptotest.NewKeyring(t)
 	w.tokens = assert.Must(token.New(w.store.tokens, token.Config{Peppers: keys, Now: clock}))(t)
 	w.auth = assert.Must(auth.New(w.store, auth.Config{
-		Keys: keys, Sessions: w.sessions, Tokens: w.tokens, Outbox: w.mailbox, Passwords: passwordtest.New(t), LinkBase: linkBase, Now: clock,
+		Keys: keys, Sessions: w.sessions, Tokens: w.tokens, Outbox: w.mailbox, Passwords: hasher{passwordtest.New(t), w}, LinkBase: linkBase, Now: clock,
 		Hooks: auth.Hooks{PasswordChanged: func(_ context.Context, e auth.PasswordChanged) error {
 			w.changed = append(w.changed, e)
 			return nil

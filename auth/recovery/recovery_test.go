@@ -3,6 +3,8 @@ package recovery_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -326,4 +328,69 @@ func TestInvitations(t *testing.T) {
 		assert.True(t, assert.Must(w.store.UserByID(t.Context(), user.ID))(t).EmailVerified, "the mailbox is proven")
 	}
 	assert.Error(t, w.Invite(t.Context(), auth.User{Email: "nonsense"}))
+}
+
+// A change that commits while the new password is hashed wins: the link is of the
+// account as it was before (rule R1).
+func TestR1_AResetStalledAcrossAChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	user := w.user(t, adaEmail, oldPassword, true)
+	raw := w.link(t, adaEmail)
+	w.hashing = func() {
+		w.hashing = nil
+		assert.NoError(t, w.auth.Secure(t.Context(), auth.Change{UserID: user.ID}, func(context.Context, auth.User) error { return nil }))
+	}
+	assert.ErrorIs(t, w.reset(t, raw), token.ErrInvalid)
+	assert.True(t, w.signsIn(t, adaEmail, oldPassword), "nothing was set")
+	raw = w.link(t, adaEmail)
+	w.hashing = func() {
+		w.hashing = nil
+		assert.NoError(t, w.auth.DeleteUser(t.Context(), auth.Deletion{UserID: user.ID}))
+	}
+	assert.ErrorIs(t, w.reset(t, raw), token.ErrInvalid)
+}
+
+// Rule R6: the network that asks has a budget, too, whatever addresses it asks for.
+func TestR6_ANetworkAsksForSixtyMailsAnHour(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 62 {
+		to := fmt.Sprintf("user%d@example.com", i)
+		w.user(t, to, "", true)
+		assert.NoError(t, w.Request(t.Context(), recovery.RequestParams{Email: to, Client: client()}))
+	}
+	assert.Len(t, w.mailbox.Messages(), 60)
+	elsewhere := auth.Client{IP: netip.MustParseAddr("192.0.2.2")}
+	assert.NoError(t, w.Request(t.Context(), recovery.RequestParams{Email: "user61@example.com", Client: elsewhere}))
+	assert.Len(t, w.mailbox.Messages(), 61)
+}
+
+// Rule R4: a fresh link of a sign-up works as long as the sign-up waits, and no longer.
+func TestR4_AFreshLinkOfASignUpEndsWithIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signUp(t, adaEmail)
+	w.now = w.now.Add(20 * time.Hour)
+	assert.NoError(t, w.Request(t.Context(), recovery.RequestParams{Email: adaEmail}))
+	for _, row := range w.store.tokens.Rows() {
+		assert.True(t, !row.ExpiresAt.After(w.now.Add(4*time.Hour)), row.ExpiresAt.String())
+	}
+}
+
+// Rule R9: who proved the mailbox is no stranger any more.
+func TestR9_AResetUnlocks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.user(t, adaEmail, oldPassword, true)
+	raw := w.link(t, adaEmail)
+	for range 5 {
+		_, err := w.auth.ProvePassword(t.Context(), auth.SignInParams{Email: adaEmail, Password: "not this one"})
+		assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+	}
+	_, err := w.auth.ProvePassword(t.Context(), auth.SignInParams{Email: adaEmail, Password: oldPassword})
+	assert.ErrorIs(t, err, auth.ErrTooManyAttempts)
+	assert.NoError(t, w.reset(t, raw))
+	_, err = w.auth.ProvePassword(t.Context(), auth.SignInParams{Email: adaEmail, Password: newPassword})
+	assert.NoError(t, err)
 }

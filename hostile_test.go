@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -105,4 +106,94 @@ func TestSuperusersWhoBanEachOtherDoNotDeadlock(t *testing.T) {
 	}
 	assert.Equal(t, banned, 1)
 	assert.Equal(t, w.count(t, "tenon_users WHERE superuser AND banned_at IS NULL"), 1)
+}
+
+// What superusers may not do to themselves is refused however it is asked for, and an
+// ordinary user is refused all of it.
+func TestR22_NobodyRisesOrFallsByThemselves(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		root, ada := w.signedIn(t, rootEmail), w.signedIn(t, email)
+		id := root.idOf()
+		for path, bodies := range map[string][]map[string]any{
+			"set-role": {
+				{"userId": id, "role": "user"}, {"userId": id, "role": []string{"user"}}, {"userId": id, "role": []string{}},
+				{"userId": id, "role": nil}, {"userId": id, "role": ""}, {"userId": id, "role": map[string]any{"admin": false}}, {"userId": id, "role": "owner"},
+			},
+			"update-user": {
+				{"userId": id, "data": map[string]any{"role": "user"}}, {"userId": id, "data": map[string]any{"name": "Root", "role": []string{"user"}}},
+				{"userId": id, "data": map[string]any{"superuser": false}}, {"userId": id, "data": map[string]any{"securityVersion": 1}},
+			},
+			"ban-user": {{"userId": id}, {"userId": id, "banExpiresIn": 1}}, "remove-user": {{"userId": id}},
+		} {
+			for _, body := range bodies {
+				if got := root.admin(path, body); got.StatusCode < 400 || got.StatusCode >= 500 {
+					t.Errorf("%s %v: %d %s", path, body, got.StatusCode, got.body)
+				}
+				body["userId"] = ada.idOf()
+				if got := ada.admin(path, body); got.StatusCode != http.StatusForbidden {
+					t.Errorf("an ordinary user, %s %v: %d %s", path, body, got.StatusCode, got.body)
+				}
+			}
+		}
+		assert.Equal(t, root.get("/admin/list-users").StatusCode, http.StatusOK)
+		assert.Equal(t, w.count(t, "tenon_users WHERE superuser AND name = 'Ada' AND security_version = 1"), 1)
+		assert.Equal(t, w.count(t, "tenon_users WHERE NOT superuser"), 1)
+	}, withRoot)
+}
+
+// ASVS 16.3.2: who was refused what they may not do is in the log, with the route and
+// with who it was.
+func TestASVS16_3_2_RefusedAuthorizationIsLogged(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		assert.Equal(t, b.get("/admin/list-users").StatusCode, http.StatusForbidden)
+		bundbtest.ClockOf(w.db).Advance(time.Hour)
+		assert.Equal(t, b.post("/change-email", map[string]any{"newEmail": newEmail}).StatusCode, http.StatusForbidden)
+		foreign := b.request(http.MethodPost, "/sign-out", "application/json", nil)
+		foreign.Header.Set("Origin", "https://evil.example")
+		assert.Equal(t, b.do(foreign).StatusCode, http.StatusForbidden)
+		for route, code := range map[string]string{"/admin/list-users": "FORBIDDEN", "/change-email": "SESSION_NOT_FRESH", "/sign-out": "INVALID_ORIGIN"} {
+			line := regexp.MustCompile(`\{[^\n]*"level":"INFO"[^\n]*` + route + `[^\n]*"code":"` + code + `"[^\n]*`).FindString(w.logs.String())
+			assert.Contains(t, line, b.idOf())
+		}
+	})
+}
+
+// The button of a page pressed twice, and a link opened in two tabs: the second is
+// told so, on a page, and the first holds.
+func TestAButtonPressedTwice(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.user(t, email)
+		b := w.browser(t)
+		page := b.followLink("token=" + w.magicLink(t, b, email))
+		assert.Equal(t, b.submitLink(page).StatusCode, http.StatusSeeOther)
+		again := b.submitLink(page)
+		assert.Equal(t, again.StatusCode, http.StatusBadRequest)
+		assert.Contains(t, again.body, "not valid any more")
+		assert.True(t, b.isSignedIn(), "the first one holds")
+		b.page("/reset-password/" + w.newResetLink(t, email))
+		form := b.page("/reset-password")
+		assert.Equal(t, b.submitReset(form, newPassword).StatusCode, http.StatusSeeOther)
+		assert.Contains(t, b.submitReset(form, "a third password").body, "not valid any more")
+		assert.Equal(t, b.signInWith(email, newPassword).StatusCode, http.StatusOK)
+	})
+}
+
+// A ban that comes while a page is open keeps out whoever presses its button.
+func TestABanWhileThePageIsOpen(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.user(t, email)
+		b := w.browser(t)
+		page := b.followLink("token=" + w.magicLink(t, b, email))
+		code := w.mailedCode(t, b, email, "sign-in")
+		w.ban(t, "ada@example.com")
+		assert.Contains(t, b.submitLink(page).body, "not valid any more")
+		assert.Equal(t, b.useCode(email, code).code(t), "INVALID_OTP")
+		assert.Equal(t, b.cookie("session"), "")
+		assert.Equal(t, w.count(t, "tenon_sessions"), 0)
+	})
 }

@@ -117,12 +117,19 @@ func TestR22_NobodyRisesOrFallsByThemselves(t *testing.T) {
 		id := root.idOf()
 		for path, bodies := range map[string][]map[string]any{
 			"set-role": {
-				{"userId": id, "role": "user"}, {"userId": id, "role": []string{"user"}}, {"userId": id, "role": []string{}},
-				{"userId": id, "role": nil}, {"userId": id, "role": ""}, {"userId": id, "role": map[string]any{"admin": false}}, {"userId": id, "role": "owner"},
+				{"userId": id, "role": "user"},
+				{"userId": id, "role": []string{"user"}},
+				{"userId": id, "role": []string{}},
+				{"userId": id, "role": nil},
+				{"userId": id, "role": ""},
+				{"userId": id, "role": map[string]any{"admin": false}},
+				{"userId": id, "role": "owner"},
 			},
 			"update-user": {
-				{"userId": id, "data": map[string]any{"role": "user"}}, {"userId": id, "data": map[string]any{"name": "Root", "role": []string{"user"}}},
-				{"userId": id, "data": map[string]any{"superuser": false}}, {"userId": id, "data": map[string]any{"securityVersion": 1}},
+				{"userId": id, "data": map[string]any{"role": "user"}},
+				{"userId": id, "data": map[string]any{"name": "Root", "role": []string{"user"}}},
+				{"userId": id, "data": map[string]any{"superuser": false}},
+				{"userId": id, "data": map[string]any{"securityVersion": 1}},
 			},
 			"ban-user": {{"userId": id}, {"userId": id, "banExpiresIn": 1}}, "remove-user": {{"userId": id}},
 		} {

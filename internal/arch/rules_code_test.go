@@ -320,10 +320,11 @@ func noWeakRandom(m *module) []string {
 // publicBytes are the files that may compare bytes as they please, and why.
 func publicBytes() map[string]string {
 	return map[string]string{
-		"bundb/schema.go":         "names of migrations",
-		"crypto/reencrypt.go":     "ids of keys",
-		"crypto/rotate.go":        "wrapped keys, which are stored as they are",
-		"internal/route/match.go": "segments of routes",
+		"auth/passkey/webauthn.go": "ids of credentials, which authenticators show to everybody",
+		"bundb/schema.go":          "names of migrations",
+		"crypto/reencrypt.go":      "ids of keys",
+		"crypto/rotate.go":         "wrapped keys, which are stored as they are",
+		"internal/route/match.go":  "segments of routes",
 	}
 }
 

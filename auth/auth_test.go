@@ -413,3 +413,21 @@ func TestAttemptsGrowOld(t *testing.T) {
 	assert.ErrorIs(t, err, auth.ErrNotAdmitted)
 	assert.Len(t, w.sessions.passes, 0)
 }
+
+// A new password is the one that counts in the browser that signed up as well, and a
+// page's button confirms the sign-up that the page showed.
+func TestR5_TheNewPasswordCountsInTheSameBrowserToo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	result := w.signUp(t)
+	p := auth.VerifyEmailParams{Token: w.link(t), Browser: result.Browser.Reveal(), NewPassword: "another horse", SignUpID: "another"}
+	_, err := w.VerifyEmail(t.Context(), p)
+	assert.ErrorIs(t, err, auth.ErrLinkReplaced)
+	p.SignUpID = ""
+	_, err = w.VerifyEmail(t.Context(), p)
+	assert.NoError(t, err)
+	_, err = w.signIn(t, "another horse")
+	assert.NoError(t, err)
+	_, err = w.signIn(t, adaPassword)
+	assert.ErrorIs(t, err, auth.ErrInvalidCredentials)
+}

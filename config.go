@@ -111,9 +111,13 @@ type Config struct {
 
 	// Sessions is what sessions are configured by beyond that: their bounds by level
 	// of assurance, how many a user may have, the life of bearers' tokens. It may
-	// start from session.NIST(). New sets its Peppers, Users, Organizations, Hooks,
-	// Logger and Now. Defaults to session's defaults.
+	// start from session.NIST(). New sets its Peppers, SecondFactor, Users, Organizations,
+	// Hooks, Logger and Now. Defaults to session's defaults.
 	Sessions session.Config
+	// SecondFactor says of whom the whole installation demands a second factor, from
+	// when on. Organizations may demand it of their members besides. Defaults to
+	// nobody.
+	SecondFactor session.SecondFactorPolicy
 	// MultiSession lets one browser be signed in as several users, with routes to
 	// list them and to change between them. Defaults to false: signing in ends the
 	// browser's earlier session.

@@ -34,3 +34,6 @@ func (a *App) PollSessionCache(ctx context.Context) error { return a.sessionCach
 
 // DeviceRule is what a known device may ask where its network has used up its part.
 func DeviceRule() ratelimit.Rule { return deviceRule() }
+
+// Routes returns the table of all routes.
+func (a *App) Routes() route.Table { return a.routes() }

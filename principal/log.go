@@ -85,7 +85,7 @@ func idsOf(ctx context.Context) []slog.Attr {
 			ids = append(ids, slog.String(key, id))
 		}
 	}
-	if p, ok := FromContext(ctx); ok {
+	if p := callerOf(ctx); p != nil {
 		add("user_id", p.UserID)
 		add("organization_id", p.OrganizationID)
 		add("session_id", p.SessionID)

@@ -12,13 +12,21 @@ import (
 var ErrSecondFactorRequired = problem.New(problem.PermissionDenied, "SECOND_FACTOR_REQUIRED",
 	"This needs a second factor. Set one up, or prove yours with POST step-up, and try again.")
 
+// ErrNoOrganization means that what was asked for belongs to an organization, and
+// none is the scope of the request.
+var ErrNoOrganization = problem.New(problem.Invalid, "NO_ACTIVE_ORGANIZATION",
+	"No organization is active. Choose one and try again.")
+
 // RequireUser returns the user who calls: problem.ErrUnauthenticated where
-// nobody does, problem.ErrForbidden where the caller is a key without a user.
+// nobody does, problem.ErrForbidden where the caller is a key without a user,
+// ErrSecondFactorRequired where the caller is restricted.
 func RequireUser(ctx context.Context) (*Principal, error) {
-	p, ok := FromContext(ctx)
+	p := callerOf(ctx)
 	switch {
-	case !ok:
+	case p == nil:
 		return nil, problem.ErrUnauthenticated
+	case closed(ctx, p):
+		return nil, ErrSecondFactorRequired
 	case p.UserID == "":
 		return nil, problem.ErrForbidden
 	}
@@ -41,6 +49,23 @@ func RequireSuperuser(ctx context.Context) (*Principal, error) {
 		return nil, ErrSecondFactorRequired
 	}
 	return nil, problem.ErrForbidden
+}
+
+// RequireOrganization returns the caller, a user or a key, with an organization as the
+// scope of the request: problem.ErrUnauthenticated where nobody calls,
+// ErrSecondFactorRequired where a policy demands a factor that the session lacks,
+// the organization's own included (R13), and ErrNoOrganization where none is active.
+func RequireOrganization(ctx context.Context) (*Principal, error) {
+	p := callerOf(ctx)
+	switch {
+	case p == nil:
+		return nil, problem.ErrUnauthenticated
+	case p.Restricted, p.OrganizationID == "" && p.RestrictedOrganizationID != "":
+		return nil, ErrSecondFactorRequired
+	case p.OrganizationID == "":
+		return nil, ErrNoOrganization
+	}
+	return p, nil
 }
 
 // Require returns middleware that lets a request pass where check finds its

@@ -49,12 +49,26 @@ type Principal struct {
 	// Channels are the proofs that the session rests on: password, mailbox,
 	// provider, totp, recovery, passkey:<id> (R11). Do not change the slice.
 	Channels []string
+	// TrustedUntil is when the trust in the device ends on which the session began,
+	// zero where it is none. It counts for nothing but a [SecondFactorPolicy] that
+	// says so (R11).
+	TrustedUntil time.Time
+	// Restricted says that the host demands a second factor which the session has not
+	// proven: nothing is open to it but enrolment, step-up and its own end. Then
+	// [FromContext] knows no caller, outside of [AllowRestricted].
+	Restricted bool
+	// RestrictedOrganizationID is the session's active organization where its own
+	// policy keeps the session out. OrganizationID and Role are empty then (R13).
+	RestrictedOrganizationID string
+	// StrictSuperuser says that the powers of superusers need an assurance of 2 from
+	// those, too, who have turned no second factor on.
+	StrictSuperuser bool
 }
 
 // IsSuperuser reports whether the caller has a superuser's powers in this request:
 // in person, and with the second factor proven where they have one (R22).
 func (p *Principal) IsSuperuser() bool {
-	return p.mayBeSuperuser() && (!p.SecondFactor || p.Assurance >= 2)
+	return p.mayBeSuperuser() && !p.Restricted && (p.Assurance >= 2 || !p.SecondFactor && !p.StrictSuperuser)
 }
 
 // mayBeSuperuser is IsSuperuser but for the second factor.
@@ -62,7 +76,15 @@ func (p *Principal) mayBeSuperuser() bool {
 	return p.Superuser && p.APIKeyID == "" && p.ImpersonatorID == ""
 }
 
+// Evidence is what the caller has to show to a [SecondFactorPolicy].
+func (p *Principal) Evidence() Evidence {
+	return Evidence{Assurance: p.Assurance, TrustedUntil: p.TrustedUntil}
+}
+
 type contextKey struct{}
+
+// allowKey marks a ctx in which restricted callers count.
+type allowKey struct{}
 
 // NewContext returns a ctx in which p is the caller. p must not be changed
 // afterwards. A nil p hides the caller of the outer ctx.
@@ -70,11 +92,42 @@ func NewContext(ctx context.Context, p *Principal) context.Context {
 	return context.WithValue(ctx, contextKey{}, p)
 }
 
-// FromContext returns the caller, and false where nobody has been identified.
-// The Principal is shared: read it only.
+// FromContext returns the caller, and false where nobody has been identified or the
+// caller is restricted (see [Principal.Restricted]). The Principal is shared: read it
+// only.
 func FromContext(ctx context.Context) (*Principal, bool) {
+	p := callerOf(ctx)
+	if p == nil || closed(ctx, p) {
+		return nil, false
+	}
+	return p, true
+}
+
+// AllowRestricted returns a ctx in which restricted callers count like others, for
+// what leads out of the restriction: the enrolment of a second factor, a step-up,
+// and the end of the session. Superuser powers and organizations stay closed.
+func AllowRestricted(ctx context.Context) context.Context {
+	if p := callerOf(ctx); p == nil || !p.Restricted {
+		return ctx
+	}
+	return context.WithValue(ctx, allowKey{}, true)
+}
+
+// IsRestricted reports whether the caller is restricted, wherever that matters.
+func IsRestricted(ctx context.Context) bool {
+	p := callerOf(ctx)
+	return p != nil && p.Restricted
+}
+
+// callerOf returns the caller, restricted or not, or nil.
+func callerOf(ctx context.Context) *Principal {
 	p, _ := ctx.Value(contextKey{}).(*Principal)
-	return p, p != nil
+	return p
+}
+
+// closed reports whether ctx is nothing for p.
+func closed(ctx context.Context, p *Principal) bool {
+	return p.Restricted && ctx.Value(allowKey{}) == nil
 }
 
 // IsKey reports whether key is what [FromContext] asks a context for. A context

@@ -97,28 +97,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.served.S
 func (h *Handler) Routes() route.Table {
 	return slices.Concat(h.tokenRoutes(), h.multiRoutes(), h.superuserRoutes(), route.Table{
 		{
-			Method: http.MethodGet, Path: "/get-session", Access: route.Public,
+			Method: http.MethodGet, Path: "/get-session", Access: route.Public, Enrolment: true,
 			Summary: "Who is signed in: the session and its user, or null",
 			Request: empty{}, Ignored: []string{"disableCookieCache", "disableRefresh"},
 			Response: (*sessionAndUser)(nil), Handler: h.GetSession,
 		}, {
-			Method: http.MethodGet, Path: "/list-sessions", Access: route.User,
+			Method: http.MethodGet, Path: "/list-sessions", Access: route.User, Enrolment: true,
 			Summary: "The caller's live sessions, the most recently used first",
 			Request: empty{}, Response: []wireSession{}, Handler: h.ListSessions,
 		}, {
-			Method: http.MethodPost, Path: "/revoke-session", Access: route.User, InPerson: true,
+			Method: http.MethodPost, Path: "/revoke-session", Access: route.User, Enrolment: true, InPerson: true,
 			Summary: "End one of the caller's sessions",
 			Request: revokeRequest{}, Response: status{}, Handler: h.RevokeSession,
 		}, {
-			Method: http.MethodPost, Path: "/revoke-sessions", Access: route.User, InPerson: true,
+			Method: http.MethodPost, Path: "/revoke-sessions", Access: route.User, Enrolment: true, InPerson: true,
 			Summary: "End all of the caller's sessions, this one included",
 			Request: empty{}, Response: status{}, Handler: h.RevokeSessions,
 		}, {
-			Method: http.MethodPost, Path: "/revoke-other-sessions", Access: route.User, InPerson: true,
+			Method: http.MethodPost, Path: "/revoke-other-sessions", Access: route.User, Enrolment: true, InPerson: true,
 			Summary: "End all of the caller's sessions but this one",
 			Request: empty{}, Response: status{}, Handler: h.RevokeOtherSessions,
 		}, {
-			Method: http.MethodPost, Path: "/sign-out", Access: route.Public,
+			Method: http.MethodPost, Path: "/sign-out", Access: route.Public, Enrolment: true,
 			Summary: "End this session and forget its cookie",
 			Request: empty{}, Ignored: []string{"callbackURL", "disableRedirect", "state"},
 			Response: signedOut{}, Handler: h.SignOut,

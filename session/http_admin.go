@@ -43,7 +43,7 @@ func (h *Handler) superuserRoutes() route.Table {
 		}
 	}
 	stop := post("stop-impersonating", "End acting as a user and go on in the own session", empty{}, sessionAndUser{}, h.StopImpersonating)
-	stop.Access, stop.Fresh = route.User, 0
+	stop.Access, stop.Fresh, stop.Enrolment = route.User, 0, true
 	return route.Table{
 		post("list-user-sessions", "A user's live sessions", sessionsOfUser{}, sessionList{}, h.ListUserSessions),
 		post("revoke-user-session", "End a session, whoever it belongs to", sessionOfUser{}, succeeded{}, h.RevokeUserSession),
@@ -115,8 +115,7 @@ func (h *Handler) Impersonate(w http.ResponseWriter, r *http.Request, g Grant) {
 }
 
 func (h *Handler) answerActive(w http.ResponseWriter, r *http.Request, i Identity) {
-	device := Device{Session: i.Session, Name: DeviceName(i.Session.UserAgent), Current: true}
-	route.WriteJSON(w, r, http.StatusOK, sessionAndUser{Session: newWireSession(device), User: newWireUser(i.User)})
+	route.WriteJSON(w, r, http.StatusOK, describe(i, true))
 }
 
 // StopImpersonating answers POST admin/stop-impersonating: it ends the session in

@@ -49,15 +49,15 @@ func (h *Handler) multiRoutes() route.Table {
 	}
 	return route.Table{
 		{
-			Method: http.MethodGet, Path: "/multi-session/list-device-sessions", Access: route.Public,
+			Method: http.MethodGet, Path: "/multi-session/list-device-sessions", Access: route.Public, Enrolment: true,
 			Summary: "The sessions of this browser, one per user, the active one first",
 			Request: empty{}, Response: []sessionAndUser{}, Handler: h.ListDeviceSessions,
 		}, {
-			Method: http.MethodPost, Path: "/multi-session/set-active", Access: route.Public,
+			Method: http.MethodPost, Path: "/multi-session/set-active", Access: route.Public, Enrolment: true,
 			Summary: "Make another session of this browser the active one",
 			Request: multiRequest{}, Response: sessionAndUser{}, Handler: h.SetActive,
 		}, {
-			Method: http.MethodPost, Path: "/multi-session/revoke", Access: route.User,
+			Method: http.MethodPost, Path: "/multi-session/revoke", Access: route.User, Enrolment: true,
 			Summary: "End a session of this browser; after the active one, another becomes active",
 			Request: multiRequest{}, Response: status{}, Handler: h.RevokeDeviceSession,
 		},
@@ -71,10 +71,7 @@ type held struct {
 	active bool
 }
 
-func (s held) wire() sessionAndUser {
-	device := Device{Session: s.Session, Name: DeviceName(s.Session.UserAgent), Current: s.active}
-	return sessionAndUser{Session: newWireSession(device), User: newWireUser(s.User)}
-}
+func (s held) wire() sessionAndUser { return describe(s.Identity, s.active) }
 
 // tokens returns what the request's cookies hold, the active one first, the
 // others by their sessions' age. A cookie that is there twice, whose name has no
@@ -122,7 +119,7 @@ func (h *Handler) browser(r *http.Request) ([]held, error) {
 		case slices.ContainsFunc(list, func(other held) bool { return other.Session.ID == found.Session.ID }):
 			continue
 		}
-		found.scope()
+		h.svc.scope(&found, h.svc.now())
 		list = append(list, held{Identity: found.Identity, raw: s.raw, active: s.active})
 	}
 	return list, nil

@@ -27,8 +27,7 @@ func (h *Handler) GetSession(w http.ResponseWriter, r *http.Request) {
 		route.WriteJSON(w, r, http.StatusOK, nil)
 		return
 	}
-	device := Device{Session: found.Session, Name: DeviceName(found.Session.UserAgent), Current: true}
-	route.WriteJSON(w, r, http.StatusOK, sessionAndUser{Session: newWireSession(device), User: newWireUser(found.User)})
+	route.WriteJSON(w, r, http.StatusOK, describe(found, true))
 }
 
 // ListSessions answers GET list-sessions with an array.

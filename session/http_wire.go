@@ -39,6 +39,35 @@ type wireSession struct {
 	Device               string     `json:"device" description:"The browser and system in words, such as Firefox on Windows."`
 	Current              bool       `json:"current" description:"Whether this is the session that asks."`
 	EndsAt               route.Time `json:"endsAt" description:"When the session ends whatever happens."`
+	*wireDemand
+}
+
+// wireDemand is there where somebody demands a second factor that the session has not
+// proven.
+type wireDemand struct {
+	Demanded       bool        `json:"secondFactorDemanded" description:"A second factor is demanded, now or soon."`
+	Required       bool        `json:"secondFactorRequired" description:"Nothing but enrolment, step-up and the end of the session is open without it."`
+	DueAt          *route.Time `json:"secondFactorDueAt,omitempty" description:"When something that is open now will not be without it."`
+	OrganizationID *string     `json:"restrictedOrganizationId,omitempty" description:"The organization that would be active with it."`
+}
+
+func newWireDemand(d Demand) *wireDemand {
+	if !d.Demanded() {
+		return nil
+	}
+	w := &wireDemand{Demanded: true, Required: d.Required, OrganizationID: orNull(d.OrganizationID)}
+	if !d.DueAt.IsZero() {
+		due := route.NewTime(d.DueAt)
+		w.DueAt = &due
+	}
+	return w
+}
+
+// describe returns {session, user} for the browser's own eyes.
+func describe(i Identity, current bool) sessionAndUser {
+	s := newWireSession(Device{Session: i.Session, Name: DeviceName(i.Session.UserAgent), Current: current})
+	s.wireDemand = newWireDemand(i.SecondFactor)
+	return sessionAndUser{Session: s, User: newWireUser(i.User)}
 }
 
 type wireUser struct {

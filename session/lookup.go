@@ -49,7 +49,7 @@ func (s *Service) Lookup(ctx context.Context, raw string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.admit(ctx, &found.Identity)
+	return s.admit(ctx, &found)
 }
 
 // LookupSession is Lookup for an access token, which names the session instead of
@@ -66,26 +66,27 @@ func (s *Service) LookupSession(ctx context.Context, id string, epoch int64) (*I
 	if found.Session.SecurityVersion != epoch {
 		return nil, ErrNoSession
 	}
-	return s.admit(ctx, &found.Identity)
+	return s.admit(ctx, &found)
 }
 
 // admit returns the identity if its session is live.
-func (s *Service) admit(ctx context.Context, found *Identity) (*Identity, error) {
+func (s *Service) admit(ctx context.Context, found *Found) (*Identity, error) {
 	now := s.now()
 	if !found.Session.Live(now) {
 		return nil, ErrNoSession
 	}
-	found.scope()
+	s.scope(found, now)
 	s.touch(ctx, &found.Session, now)
 	return found.settle(), nil
 }
 
-// scope takes the organization away from who is not a member: it is no scope of
-// theirs.
-func (i *Identity) scope() {
-	if i.Role == "" {
-		i.Session.OrganizationID = ""
+// scope takes the organization away from who is not a member, because it is no scope
+// of theirs, and from whom its policy keeps out; and asks the host's policy.
+func (s *Service) scope(found *Found, now time.Time) {
+	if found.Role == "" {
+		found.Session.OrganizationID = ""
 	}
+	found.judge(s.cfg.SecondFactor, found.SecondFactorPolicy, found.actor, now)
 }
 
 // Touch records the use of a session that was found some time ago, as Lookup does:
@@ -116,23 +117,25 @@ func (s *Service) find(ctx context.Context, raw string) (Found, error) {
 	if err != nil {
 		return Found{}, fmt.Errorf("session: lookup: %w", problem.ErrUnavailable.With(err))
 	}
-	return found, s.actorHolds(ctx, &found.Session)
+	err = s.actorHolds(ctx, &found)
+	return found, err
 }
 
-// actorHolds returns ErrNoSession if somebody acts as the user in the session who
-// may not any more: their own session has ended, or they are banned or no longer a
-// superuser (rule R22).
-func (s *Service) actorHolds(ctx context.Context, session *Session) error {
-	if session.ActorID == "" {
+// actorHolds notes the session of whoever acts as the user, if somebody does, and
+// returns ErrNoSession if they may not any more: that session has ended, or they are
+// banned or no longer a superuser (rule R22).
+func (s *Service) actorHolds(ctx context.Context, found *Found) error {
+	if found.Session.ActorID == "" {
 		return nil
 	}
-	actor, err := s.store.FindActor(ctx, session.ActorSessionID)
+	actor, err := s.store.FindActor(ctx, found.Session.ActorSessionID)
 	if err != nil {
 		return lookupError(err)
 	}
-	if actor.User.ID != session.ActorID || !actor.User.Superuser || actor.Session.ActorID != "" || !actor.Session.Live(s.now()) {
+	if actor.User.ID != found.Session.ActorID || !actor.User.Superuser || actor.Session.ActorID != "" || !actor.Session.Live(s.now()) {
 		return ErrNoSession
 	}
+	found.actor = &actor.Session
 	return nil
 }
 

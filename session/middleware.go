@@ -58,22 +58,28 @@ func (c *requestContext) Value(key any) any {
 }
 
 // FromContext returns the session that [Handler.Middleware] found, its user and
-// role, and false where there is none. Share it, don't change it. What asks only
-// who is calling reads the principal instead.
+// role, and false where there is none or it is restricted (see
+// principal.AllowRestricted). Share it, don't change it. What asks only who is calling
+// reads the principal instead.
 func FromContext(ctx context.Context) (Identity, bool) {
-	if o := outcomeOf(ctx); o.identity != nil {
-		return *o.identity, true
+	o := outcomeOf(ctx)
+	if o.identity == nil {
+		return Identity{}, false
 	}
-	return Identity{}, false
+	if _, open := principal.FromContext(ctx); !open && o.identity.SecondFactor.Required {
+		return Identity{}, false
+	}
+	return *o.identity, true
 }
 
 // LookupError returns why [Handler.Middleware] could not find out who is
 // calling, such as an outage of the database, and nil where it could.
 func LookupError(ctx context.Context) error { return outcomeOf(ctx).err }
 
-// CheckUser returns nil for the request of a signed-in user. During an outage it
-// is the outage's error rather than that of a stranger, so that nobody takes it
-// for a sign-out (promise 12).
+// CheckUser returns nil for the request of a signed-in user, and
+// principal.ErrSecondFactorRequired for that of one whose session is restricted by
+// Config.SecondFactor. During an outage it is the outage's error rather than that of a
+// stranger, so that nobody takes it for a sign-out (promise 12).
 func CheckUser(r *http.Request) error { return check(r.Context(), principal.RequireUser) }
 
 // CheckSuperuser is CheckUser for superusers (see principal.RequireSuperuser).

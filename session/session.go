@@ -41,6 +41,9 @@ type Session struct {
 	// own. Such a session lives an hour at most, is never fresh, and ends with the
 	// actor's session, ban or role (rule R22).
 	ActorID, ActorSessionID string
+	// TrustedUntil is when the trust in the device ends on which the session began,
+	// zero where it is none. It proves nothing (rule R11).
+	TrustedUntil time.Time
 	// BrowserOnly sessions have a cookie that ends with the browser.
 	BrowserOnly bool
 	// Bearer sessions have a pair of tokens instead of a cookie. Which of the two
@@ -87,6 +90,8 @@ type Identity struct {
 	User    User
 	// Role is empty where no organization is active.
 	Role string
+	// SecondFactor is what policies demand of the session.
+	SecondFactor Demand
 
 	// principal is made once, for all requests that share the identity.
 	principal *principal.Principal
@@ -157,6 +162,8 @@ type Config struct {
 	// BearerAbsolute is how long a bearer session lives at most, up to 400 days.
 	// Defaults to 90 days.
 	BearerAbsolute time.Duration
+	// SecondFactor says who needs a second factor. Defaults to nobody.
+	SecondFactor SecondFactorPolicy
 	// Users raises security versions when a user signs out everywhere and holds
 	// users of trusted starts. Defaults to nil: sessions are ended, and what is
 	// in flight lives.
@@ -234,6 +241,9 @@ func (c *Config) validate() error {
 	case c.BearerIdle < minLifetime || c.BearerIdle > c.BearerAbsolute:
 		return fmt.Errorf("session: Config.BearerIdle must be between %v and BearerAbsolute", minLifetime)
 	}
+	if c.SecondFactor.Grace < 0 {
+		return errors.New("session: Config.SecondFactor.Grace must not be negative")
+	}
 	return c.validateLevels()
 }
 
@@ -292,5 +302,10 @@ func (i *Identity) newPrincipal() *principal.Principal {
 		FreshAt:         i.Session.FreshAt,
 		FreshChannels:   i.Session.FreshChannels,
 		Channels:        i.Session.Channels,
+		TrustedUntil:    i.Session.TrustedUntil,
+		Restricted:      i.SecondFactor.Required,
+		StrictSuperuser: i.SecondFactor.strict,
+
+		RestrictedOrganizationID: i.SecondFactor.OrganizationID,
 	}
 }

@@ -121,6 +121,7 @@ func (s *Service) describe(id string, facts door.Facts) Session {
 		ProvenAt:        provenAt,
 		FreshAt:         provenAt,
 		FreshChannels:   facts.Channels,
+		TrustedUntil:    facts.TrustedUntil.UTC().Truncate(time.Microsecond),
 		BrowserOnly:     facts.BrowserOnly,
 		Bearer:          facts.Bearer,
 		IP:              facts.IP.Unmap().WithZone(""),

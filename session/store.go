@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -25,6 +26,11 @@ type Record struct {
 type Found struct {
 	Identity
 	Verifier token.Verifier
+	// SecondFactorPolicy is the active organization's, zero where the user is no member
+	// of one.
+	SecondFactorPolicy principal.SecondFactorPolicy
+
+	actor *Session // of the superuser who acts as the user
 }
 
 // Touch records that a session was used.
@@ -144,8 +150,8 @@ type Database interface {
 // LookupStore is the part of a [Store] that requests use.
 type LookupStore interface {
 	// FindSession returns the unrevoked session with that selector that has a
-	// cookie (rule R16), its user and the user's role in the active organization,
-	// by one statement. It returns
+	// cookie (rule R16), its user and the user's role in the active organization
+	// and that one's policy, by one statement. It returns
 	// ErrNoSession if there is none, if the user is banned or gone, or if the
 	// user's security version is not the session's. It does not judge times.
 	FindSession(ctx context.Context, selector string) (Found, error)

@@ -3,6 +3,8 @@ package tenancy
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/tenon-go/tenon/principal"
 )
 
 // RoleOwner is the role of the one member whom Organization.OwnerID names, and
@@ -24,7 +26,10 @@ type Organization struct {
 	Metadata json.RawMessage
 	// OwnerID is the user who owns the organization: always exactly one, and
 	// always a member.
-	OwnerID              string
+	OwnerID string
+	// SecondFactor is what the organization demands of its members' sessions (rule
+	// R13).
+	SecondFactor         principal.SecondFactorPolicy
 	CreatedAt, UpdatedAt time.Time
 }
 

@@ -72,7 +72,7 @@ func (h *Handler) Routes() route.Table {
 			Request: verifyPasswordRequest{}, Response: statusResponse{}, Handler: h.VerifyPassword,
 		},
 		{
-			Method: http.MethodPost, Path: "/step-up", Access: route.User, Limit: route.LimitAccount,
+			Method: http.MethodPost, Path: "/step-up", Access: route.User, Enrolment: true, Limit: route.LimitAccount,
 			Summary: "Prove again who is signed in, for what needs a fresh proof",
 			Request: stepUpRequest{}, Response: stepUpResponse{}, Handler: h.StepUp,
 		},

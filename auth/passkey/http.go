@@ -79,12 +79,12 @@ func (h *Handler) signInRoutes() route.Table {
 func (h *Handler) stepUpRoutes() route.Table {
 	return route.Table{
 		{
-			Method: http.MethodGet, Path: "/passkey/generate-step-up-options", Access: route.User, InPerson: true, Limit: route.LimitAccount,
+			Method: http.MethodGet, Path: "/passkey/generate-step-up-options", Access: route.User, Enrolment: true, InPerson: true, Limit: route.LimitAccount,
 			Summary: "The options by which a browser asks for a passkey of who is signed in",
 			Request: empty{}, Response: RequestOptions{}, Handler: h.StepUpOptions,
 		},
 		{
-			Method: http.MethodPost, Path: "/passkey/verify-step-up", Access: route.User, InPerson: true, Limit: route.LimitAccount,
+			Method: http.MethodPost, Path: "/passkey/verify-step-up", Access: route.User, Enrolment: true, InPerson: true, Limit: route.LimitAccount,
 			Summary: "Prove again who is signed in, by a passkey",
 			Request: stepUpRequest{}, Response: stepUpResponse{}, Handler: h.StepUp,
 		},
@@ -95,17 +95,17 @@ func (h *Handler) ownRoutes() route.Table {
 	fresh := h.svc.cfg.FreshFor
 	return route.Table{
 		{
-			Method: http.MethodGet, Path: "/passkey/generate-register-options", Access: route.User, Fresh: fresh, InPerson: true, Limit: route.LimitAccount,
+			Method: http.MethodGet, Path: "/passkey/generate-register-options", Access: route.User, Enrolment: true, Fresh: fresh, InPerson: true, Limit: route.LimitAccount,
 			Summary: "The options by which a browser makes a passkey",
 			Request: registerQuery{}, Response: CreationOptions{}, Handler: h.RegisterOptions,
 		},
 		{
-			Method: http.MethodPost, Path: "/passkey/verify-registration", Access: route.User, Fresh: fresh, InPerson: true, Limit: route.LimitAccount,
+			Method: http.MethodPost, Path: "/passkey/verify-registration", Access: route.User, Enrolment: true, Fresh: fresh, InPerson: true, Limit: route.LimitAccount,
 			Summary: "Keep the passkey that the browser made; every other session ends",
 			Request: registerRequest{}, Response: passkeyResponse{}, Handler: h.Register,
 		},
 		{
-			Method: http.MethodGet, Path: "/passkey/list-user-passkeys", Access: route.User,
+			Method: http.MethodGet, Path: "/passkey/list-user-passkeys", Access: route.User, Enrolment: true,
 			Summary: "The passkeys of who is signed in",
 			Request: empty{}, Response: []passkeyResponse{}, Handler: h.List,
 		},

@@ -94,7 +94,7 @@ func (h *Handler) linkRoutes() route.Table {
 			Request: sendLinkRequest{}, Response: sendLinkResponse{}, Ignored: []string{"metadata"}, Handler: h.SendLink,
 		},
 		{
-			Method: http.MethodGet, Path: "/magic-link/verify", Access: route.Public,
+			Method: http.MethodGet, Path: "/magic-link/verify", Access: route.Public, Enrolment: true, // it names who is signed in
 			Summary: "Show the page of a mailed link; it consumes nothing",
 			Request: linkQuery{}, Handler: h.LinkPage,
 		},

@@ -77,13 +77,18 @@ func (h *Handler) ownRoutes() route.Table {
 			Summary: summary, Request: request, Response: response, Handler: handler,
 		}
 	}
+	enrol := func(method, path, summary string, request, response any, handler http.HandlerFunc) route.Route {
+		r := own(method, path, summary, request, response, handler)
+		r.Enrolment = true
+		return r
+	}
 	return route.Table{
-		own(http.MethodPost, "enable", "Show the secret for an authenticator app, or turn another second factor on",
+		enrol(http.MethodPost, "enable", "Show the secret for an authenticator app, or turn another second factor on",
 			enableRequest{}, enableResponse{}, h.Enable),
 		own(http.MethodPost, "disable", "Turn the second factor off", passwordRequest{}, statusResponse{}, h.Disable),
-		own(http.MethodPost, "get-totp-uri", "The secret once more, until its first code was verified",
+		enrol(http.MethodPost, "get-totp-uri", "The secret once more, until its first code was verified",
 			passwordRequest{}, uriResponse{}, h.GetTOTPURI),
-		own(http.MethodGet, "qr", "The secret as a QR code, a PNG, until its first code was verified", empty{}, nil, h.QR),
+		enrol(http.MethodGet, "qr", "The secret as a QR code, a PNG, until its first code was verified", empty{}, nil, h.QR),
 		own(http.MethodPost, "generate-backup-codes", "Replace all recovery codes", passwordRequest{}, codesResponse{}, h.GenerateBackupCodes),
 	}
 }
@@ -92,7 +97,7 @@ func (h *Handler) ownRoutes() route.Table {
 func (h *Handler) stepRoutes() route.Table {
 	step := func(path, summary string, request, response any, handler http.HandlerFunc, ignored ...string) route.Route {
 		return route.Route{
-			Method: http.MethodPost, Path: "/two-factor/" + path, Access: route.Public, SecondFactor: true, Limit: route.LimitCode,
+			Method: http.MethodPost, Path: "/two-factor/" + path, Access: route.Public, SecondFactor: true, Enrolment: true, Limit: route.LimitCode,
 			Summary: summary, Request: request, Response: response, Handler: handler, Ignored: ignored,
 		}
 	}

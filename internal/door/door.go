@@ -27,6 +27,9 @@ type Facts struct {
 	// OrganizationID becomes the session's active organization. Where it is empty,
 	// the session starts in the user's default one.
 	OrganizationID string
+	// TrustedUntil is when the trust in the device ends that made the second factor
+	// unasked, zero where it was not. It is no proof (rule R11).
+	TrustedUntil time.Time
 	// BrowserOnly asks for a session that ends with the browser and lives a day
 	// at most ("remember me" was declined).
 	BrowserOnly bool

@@ -94,6 +94,10 @@ type Route struct {
 	// or the account itself is for its owner (R22). What asks for a fresh proof
 	// refuses them anyway. Defaults to false.
 	InPerson bool
+	// Enrolment opens the route to callers whom a policy restricts until they have
+	// proven a second factor (R13): what leads them out of it, and the end of their
+	// sessions. Defaults to false: 403 SECOND_FACTOR_REQUIRED.
+	Enrolment bool
 	// Limit is the class of limits that protects the route. It hangs on the route
 	// that was matched, so no spelling of the path escapes it. Defaults to none, and
 	// to LimitPublic for a public route that may change something.
@@ -190,6 +194,9 @@ func (r Route) validate(cfg Config) error {
 	}
 	if _, ok := cfg.checkOf(r.Access); !ok {
 		fail("access %d has no check", r.Access)
+	}
+	if r.Enrolment && r.Access == Superuser {
+		fail("who is restricted has no superuser powers")
 	}
 	switch {
 	case r.Fresh < 0:

@@ -3,9 +3,9 @@ package sessionbun
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/tenon-go/tenon/bundb"
@@ -44,12 +44,17 @@ type Config struct {
 	// the last change. None may be NULL. Required.
 	User bundb.Join
 	// Member joins the user's membership in s.organization_id, if there is one,
-	// as m. Its one column is the role, empty where there is no membership.
-	// Defaults to none: no organization is ever in scope.
+	// as m. Its columns are the role, empty where there is no membership; the time from
+	// which the organization demands a second factor of its members, or NULL; and
+	// whether trusted devices satisfy it. Defaults to none: no organization is ever in
+	// scope.
 	Member bundb.Join
 }
 
-const userColumns = 8
+const (
+	userColumns   = 8
+	memberColumns = 3
+)
 
 // Store implements session.Store. It is safe for concurrent use.
 type Store struct {
@@ -68,14 +73,14 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 	if cfg.User.SQL == "" || len(cfg.User.Columns) != userColumns {
 		return nil, fmt.Errorf("sessionbun: Config.User must be a join with %d columns", userColumns)
 	}
-	role := []string{"''"}
+	member := []string{"''", "NULL", "FALSE"}
 	if cfg.Member.SQL != "" {
-		role = cfg.Member.Columns
+		member = cfg.Member.Columns
 	}
-	if len(role) != 1 {
-		return nil, errors.New("sessionbun: Config.Member must have one column, the role")
+	if len(member) != memberColumns {
+		return nil, fmt.Errorf("sessionbun: Config.Member must have %d columns", memberColumns)
 	}
-	find := "SELECT " + sessionColumns + ", s.kid, s.verifier, " + strings.Join(cfg.User.Columns, ", ") + ", " + role[0] +
+	find := "SELECT " + sessionColumns + ", s.kid, s.verifier, " + strings.Join(slices.Concat(cfg.User.Columns, member), ", ") +
 		" FROM tenon_sessions AS s " + cfg.User.SQL + " " + cfg.Member.SQL + " WHERE s.revoked_at IS NULL AND "
 	return &Store{
 		DB:          db,

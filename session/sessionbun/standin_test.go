@@ -2,12 +2,14 @@ package sessionbun_test
 
 import (
 	"context"
+	"database/sql"
 	"os"
 	"testing"
 
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/session/sessionbun"
 	"github.com/tenon-go/tenon/session/sessiontest"
 )
@@ -27,8 +29,9 @@ func joins() sessionbun.Config {
 			},
 		},
 		Member: bundb.Join{
-			SQL:     "LEFT JOIN standin_members AS m ON m.organization_id = s.organization_id AND m.user_id = s.user_id",
-			Columns: []string{"COALESCE(m.role, '')"},
+			SQL: "LEFT JOIN standin_members AS m ON m.organization_id = s.organization_id AND m.user_id = s.user_id" +
+				" LEFT JOIN standin_policies AS p ON p.organization_id = m.organization_id",
+			Columns: []string{"COALESCE(m.role, '')", "p.since", "COALESCE(p.trusts, FALSE)"},
 		},
 	}
 }
@@ -67,6 +70,14 @@ ON CONFLICT (organization_id, user_id) DO UPDATE SET role = excluded.role`).Exec
 	return err
 }
 
+func (s standins) PutPolicy(ctx context.Context, organizationID string, p principal.SecondFactorPolicy) error {
+	_, err := s.db.Statement(`
+INSERT INTO standin_policies (organization_id, since, trusts) VALUES (?, ?, ?)
+ON CONFLICT (organization_id) DO UPDATE SET since = excluded.since, trusts = excluded.trusts`).
+		Exec(ctx, organizationID, sql.NullTime{Time: p.From, Valid: !p.From.IsZero()}, p.AcceptTrustedDevices)
+	return err
+}
+
 func (s standins) Hold(ctx context.Context, userID string) error {
 	query := "SELECT id FROM standin_users WHERE id = ?"
 	if s.db.Dialect() == bundb.Postgres {
@@ -91,8 +102,8 @@ func env(t *testing.T, db *bundb.DB) sessiontest.Env {
 	return sessiontest.Env{
 		Store:   store,
 		PutUser: standins{db}.PutUser,
-		PutRole: standins{db}.PutRole,
-		Break:   func() { store.Store = newStore(t, broken) },
+		PutRole: standins{db}.PutRole, PutPolicy: standins{db}.PutPolicy,
+		Break: func() { store.Store = newStore(t, broken) },
 	}
 }
 

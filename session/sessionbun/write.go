@@ -3,6 +3,7 @@ package sessionbun
 import (
 	"cmp"
 	"context"
+	"database/sql"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ type sessionModel struct {
 	Generation      int64     `bun:"generation"`
 	ActorID         string    `bun:"actor_id,nullzero"`
 	ActorSessionID  string    `bun:"actor_session_id,nullzero"`
+	TrustedUntil    time.Time `bun:"trusted_until,nullzero"`
 }
 
 func newSessionModel(r session.Record) *sessionModel {
@@ -54,7 +56,7 @@ func newSessionModel(r session.Record) *sessionModel {
 		FreshAt: r.FreshAt.UTC(), FreshChannels: strings.Join(r.FreshChannels, " "),
 		BrowserOnly: r.BrowserOnly, UserAgent: r.UserAgent,
 		CreatedAt: r.CreatedAt.UTC(), LastSeenAt: r.LastSeenAt.UTC(), IdleEndsAt: r.IdleEndsAt.UTC(), EndsAt: r.EndsAt.UTC(),
-		Generation: r.Generation, ActorID: r.ActorID, ActorSessionID: r.ActorSessionID,
+		Generation: r.Generation, ActorID: r.ActorID, ActorSessionID: r.ActorSessionID, TrustedUntil: r.TrustedUntil.UTC(),
 	}
 	if r.IP.IsValid() {
 		m.IP = r.IP.String()
@@ -67,9 +69,9 @@ func newSessionModel(r session.Record) *sessionModel {
 const createSQL = `
 INSERT INTO tenon_sessions (id, selector, kid, verifier, user_id, security_version, organization_id, channels, proven_at,
   fresh_at, fresh_channels, browser_only, ip, user_agent, created_at, last_seen_at, idle_ends_at, ends_at, generation,
-  actor_id, actor_session_id)
+  actor_id, actor_session_id, trusted_until)
 VALUES (?, ?, ?, ?, ?, ?, NULLIF(CAST(? AS TEXT), ''), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-  NULLIF(CAST(? AS TEXT), ''), NULLIF(CAST(? AS TEXT), ''))
+  NULLIF(CAST(? AS TEXT), ''), NULLIF(CAST(? AS TEXT), ''), ?)
 ON CONFLICT DO NOTHING`
 
 // CreateSession implements session.Store.
@@ -85,7 +87,7 @@ func (s *Store) insert(ctx context.Context, r session.Record) error {
 	m := newSessionModel(r)
 	result, err := s.create.Exec(ctx, m.ID, m.Selector, m.KID, m.Verifier, m.UserID, m.SecurityVersion, m.OrganizationID,
 		m.Channels, m.ProvenAt, m.FreshAt, m.FreshChannels, m.BrowserOnly, m.IP, m.UserAgent, m.CreatedAt, m.LastSeenAt, m.IdleEndsAt, m.EndsAt,
-		m.Generation, m.ActorID, m.ActorSessionID)
+		m.Generation, m.ActorID, m.ActorSessionID, sql.NullTime{Time: m.TrustedUntil, Valid: !m.TrustedUntil.IsZero()})
 	if err != nil {
 		return bundb.Wrap("sessionbun: create", err)
 	}

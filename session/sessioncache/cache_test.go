@@ -160,6 +160,25 @@ func TestIdleAndAbsoluteEndsAreJudgedOnEveryHit(t *testing.T) {
 	}
 }
 
+// The moment a policy begins to demand a second factor, the session is restricted,
+// remembered or not.
+func TestR13_APolicyIsJudgedOnEveryHit(t *testing.T) {
+	t.Parallel()
+	w := newWorldOf(t, session.Config{}, nil)
+	w.store.unused.Store(true)
+	due := w.clocks.now().Add(time.Hour)
+	assert.NoError(t, w.fake.PutRole(t.Context(), "o1", "u1", "member"))
+	assert.NoError(t, w.fake.PutPolicy(t.Context(), "o1", principal.SecondFactorPolicy{From: due}))
+	grant := w.signInAs("u1", "o1")
+	w.clocks.pass(time.Hour - time.Second)
+	assert.Equal(t, w.finds(func() { w.live(grant) }), 1)
+	w.clocks.pass(time.Second - time.Microsecond)
+	assert.Equal(t, w.finds(func() { assert.Equal(t, w.live(grant).Role, "member") }), 0)
+	w.clocks.pass(time.Microsecond)
+	assert.Equal(t, w.finds(func() { assert.Equal(t, w.live(grant).Role, "") }), 1)
+	assert.Equal(t, w.finds(func() { assert.Equal(t, w.live(grant).SecondFactor.OrganizationID, "o1") }), 0)
+}
+
 func TestASessionUsedElsewhereLives(t *testing.T) {
 	t.Parallel()
 	w := newWorldOf(t, session.Config{Idle: time.Hour}, nil)

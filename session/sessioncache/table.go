@@ -33,11 +33,14 @@ type entry struct {
 
 // newEntry is what the database answered to a question that was asked at began. It
 // lives for bound, and no longer than its session: a session that seems to have
-// ended by itself may have been used elsewhere, which the database knows. wall is
-// the time at now.
+// ended by itself may have been used elsewhere, which the database knows. Nor does it
+// live on when a policy begins to demand a second factor. wall is the time at now.
 func newEntry(k key, i *session.Identity, began, bound, now time.Duration, wall time.Time) *entry {
 	s := &i.Session
 	lives := min(s.IdleEndsAt.Sub(wall), s.EndsAt.Sub(wall))
+	if until := i.HoldsUntil(); !until.IsZero() {
+		lives = min(lives, until.Sub(wall))
+	}
 	e := &entry{
 		key: k, diesAt: min(began+bound, now+lives),
 		touchAt: now + s.LastSeenAt.Add(session.TouchEvery).Sub(wall),

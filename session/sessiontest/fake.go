@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/faketx"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/session"
 )
@@ -35,8 +36,10 @@ type state struct {
 	rows  map[string]row // by id
 	users map[string]UserState
 	roles map[membership]string
-	log   []session.LoggedRevocation
-	last  int64 // id of log
+	// policies are organizations', by id
+	policies map[string]principal.SecondFactorPolicy
+	log      []session.LoggedRevocation
+	last     int64 // id of log
 }
 
 type row struct {
@@ -59,10 +62,10 @@ func NewFake(now func() time.Time) *Fake {
 		now = time.Now
 	}
 	return &Fake{now: now, mem: faketx.New(
-		state{rows: map[string]row{}, users: map[string]UserState{}, roles: map[membership]string{}},
+		state{rows: map[string]row{}, users: map[string]UserState{}, roles: map[membership]string{}, policies: map[string]principal.SecondFactorPolicy{}},
 		func(s state) state {
 			return state{
-				rows: maps.Clone(s.rows), users: maps.Clone(s.users), roles: maps.Clone(s.roles),
+				rows: maps.Clone(s.rows), users: maps.Clone(s.users), roles: maps.Clone(s.roles), policies: maps.Clone(s.policies),
 				log: slices.Clone(s.log), last: s.last,
 			}
 		})}
@@ -81,6 +84,14 @@ func (f *Fake) PutUser(ctx context.Context, u UserState) error {
 func (f *Fake) PutRole(ctx context.Context, organizationID, userID, role string) error {
 	return f.mem.Do(ctx, func(s *state) error {
 		s.roles[membership{organizationID, userID}] = role
+		return nil
+	})
+}
+
+// PutPolicy sets what the organization demands of its members.
+func (f *Fake) PutPolicy(ctx context.Context, organizationID string, p principal.SecondFactorPolicy) error {
+	return f.mem.Do(ctx, func(s *state) error {
+		s.policies[organizationID] = p
 		return nil
 	})
 }
@@ -283,6 +294,9 @@ func (s *state) find(r row, bearer bool) (found session.Found, err error) {
 	found.Session.Channels, found.Session.FreshChannels = slices.Clone(r.Channels), slices.Clone(r.FreshChannels)
 	found.User = s.users[r.UserID].User
 	found.Role = s.roles[membership{r.OrganizationID, r.UserID}]
+	if found.Role != "" {
+		found.SecondFactorPolicy = s.policies[r.OrganizationID]
+	}
 	found.Verifier = r.Verifier
 	return found, nil
 }

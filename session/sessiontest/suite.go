@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/token"
 )
@@ -22,6 +23,8 @@ type Env struct {
 	PutUser func(ctx context.Context, u UserState) error
 	// PutRole sets a membership; an empty role ends it.
 	PutRole func(ctx context.Context, organizationID, userID, role string) error
+	// PutPolicy sets what the organization demands of its members.
+	PutPolicy func(ctx context.Context, organizationID string, p principal.SecondFactorPolicy) error
 	// Break makes every later call fail as an unreachable database does.
 	Break func()
 }
@@ -153,10 +156,11 @@ func same(t *testing.T, got, want session.Session) {
 		"LastSeenAt": {got.LastSeenAt, want.LastSeenAt},
 		"IdleEndsAt": {got.IdleEndsAt, want.IdleEndsAt},
 		"EndsAt":     {got.EndsAt, want.EndsAt},
+		"Trusted":    {got.TrustedUntil, want.TrustedUntil},
 	} {
 		sameTime(t, name, pair[0], pair[1])
 	}
-	got.FreshAt = want.FreshAt
+	got.FreshAt, got.TrustedUntil = want.FreshAt, want.TrustedUntil
 	got.ProvenAt, got.CreatedAt, got.LastSeenAt, got.IdleEndsAt, got.EndsAt = want.ProvenAt, want.CreatedAt, want.LastSeenAt, want.IdleEndsAt, want.EndsAt
 	assert.Equal(t, got, want)
 }

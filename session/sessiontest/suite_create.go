@@ -38,7 +38,7 @@ func createKeepsEveryField(t *testing.T, w *world) {
 			BrowserOnly: true, IP: netip.MustParseAddr("2001:db8::1"), UserAgent: long(512),
 			CreatedAt: w.now.Add(-5 * time.Second), LastSeenAt: w.now.Add(-4 * time.Second),
 			IdleEndsAt: w.now.Add(time.Minute), EndsAt: w.now.Add(time.Hour),
-			ActorID: newID(), ActorSessionID: newID(),
+			ActorID: newID(), ActorSessionID: newID(), TrustedUntil: w.now.Add(30 * 24 * time.Hour),
 		},
 		Selector: "0123456789abcdef",
 		Verifier: token.Verifier{KID: "key-7", MAC: fill(32)},

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/session"
 )
 
@@ -33,6 +34,7 @@ func findClauses() []clause {
 		}},
 		{"R18 find reads the role as it is now", findReadsRole},
 		{"R18 find reads the user as it is now", findReadsUser},
+		{"R13 find reads what the active organization demands of its members", findReadsPolicy},
 		{"find by id is find, for bearer sessions", findByID},
 		{"find actor is find by id, for sessions with a cookie; the owner is of any", findActor},
 		{"R16 find passes over a bearer session", func(t *testing.T, w *world) {
@@ -67,6 +69,24 @@ func findReadsRole(t *testing.T, w *world) {
 	for _, role := range []string{"", "member", "admin", ""} {
 		assert.NoError(t, w.PutRole(t.Context(), organization, user, role))
 		assert.Equal(t, w.find(t, r).Role, role)
+	}
+}
+
+func findReadsPolicy(t *testing.T, w *world) {
+	user, organization, elsewhere := w.user(t), newID(), newID()
+	put := func(id string, p principal.SecondFactorPolicy) {
+		assert.NoError(t, w.PutPolicy(t.Context(), id, p))
+	}
+	put(elsewhere, principal.SecondFactorPolicy{From: w.now.Add(-time.Hour)})
+	put(organization, principal.SecondFactorPolicy{From: w.now, AcceptTrustedDevices: true})
+	r := w.create(t, user, func(r *session.Record) { r.OrganizationID = organization })
+	assert.Equal(t, w.find(t, r).SecondFactorPolicy, principal.SecondFactorPolicy{})
+	assert.NoError(t, w.PutRole(t.Context(), organization, user, "member"))
+	for _, p := range []principal.SecondFactorPolicy{{From: w.now, AcceptTrustedDevices: true}, {From: w.now.Add(time.Hour)}, {}} {
+		put(organization, p)
+		got := w.find(t, r).SecondFactorPolicy
+		sameTime(t, "From", got.From, p.From)
+		assert.Equal(t, got.AcceptTrustedDevices, p.AcceptTrustedDevices)
 	}
 }
 

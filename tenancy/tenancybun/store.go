@@ -11,25 +11,29 @@ import (
 	"github.com/uptrace/bun"
 
 	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/tenancy"
 )
 
 type organizationModel struct {
 	bun.BaseModel `bun:"table:tenon_organizations,alias:o"`
 
-	ID        string    `bun:"id,pk"`
-	Name      string    `bun:"name"`
-	Slug      string    `bun:"slug"`
-	Logo      string    `bun:"logo"`
-	Metadata  string    `bun:"metadata,nullzero"`
-	OwnerID   string    `bun:"owner_id"`
-	CreatedAt time.Time `bun:"created_at"`
-	UpdatedAt time.Time `bun:"updated_at"`
+	ID           string    `bun:"id,pk"`
+	Name         string    `bun:"name"`
+	Slug         string    `bun:"slug"`
+	Logo         string    `bun:"logo"`
+	Metadata     string    `bun:"metadata,nullzero"`
+	OwnerID      string    `bun:"owner_id"`
+	FactorFrom   time.Time `bun:"second_factor_from,nullzero"`
+	FactorTrusts bool      `bun:"second_factor_trusts"`
+	CreatedAt    time.Time `bun:"created_at"`
+	UpdatedAt    time.Time `bun:"updated_at"`
 }
 
 func newOrganizationModel(o tenancy.Organization) *organizationModel {
 	return &organizationModel{
 		ID: o.ID, Name: o.Name, Slug: o.Slug, Logo: o.Logo, Metadata: string(o.Metadata), OwnerID: o.OwnerID,
+		FactorFrom: o.SecondFactor.From.UTC(), FactorTrusts: o.SecondFactor.AcceptTrustedDevices,
 		CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(),
 	}
 }
@@ -37,7 +41,8 @@ func newOrganizationModel(o tenancy.Organization) *organizationModel {
 func (m *organizationModel) organization() tenancy.Organization {
 	o := tenancy.Organization{
 		ID: m.ID, Name: m.Name, Slug: m.Slug, Logo: m.Logo, OwnerID: m.OwnerID,
-		CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
+		SecondFactor: principal.SecondFactorPolicy{From: m.FactorFrom.UTC(), AcceptTrustedDevices: m.FactorTrusts},
+		CreatedAt:    m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
 	}
 	if m.Metadata != "" {
 		o.Metadata = json.RawMessage(m.Metadata)
@@ -99,7 +104,8 @@ func (s *Store) HoldFirst(ctx context.Context, userID string) (organizationID st
 }
 
 const membershipSQL = `
-SELECT o.id, o.name, o.slug, o.logo, COALESCE(o.metadata, ''), o.owner_id, o.created_at, o.updated_at,
+SELECT o.id, o.name, o.slug, o.logo, COALESCE(o.metadata, ''), o.owner_id,
+       o.second_factor_from, o.second_factor_trusts, o.created_at, o.updated_at,
        m.id, m.organization_id, m.user_id, m.role, m.created_at
 FROM tenon_members AS m JOIN tenon_organizations AS o ON o.id = m.organization_id
 WHERE m.organization_id = ? AND m.user_id = ?`
@@ -111,7 +117,8 @@ func (s *Store) Membership(ctx context.Context, organizationID, userID string) (
 		m memberModel
 	)
 	err := s.membership.QueryRow(ctx, organizationID, userID).Scan(
-		&o.ID, &o.Name, &o.Slug, &o.Logo, &o.Metadata, &o.OwnerID, bundb.ScanTime(&o.CreatedAt), bundb.ScanTime(&o.UpdatedAt),
+		&o.ID, &o.Name, &o.Slug, &o.Logo, &o.Metadata, &o.OwnerID,
+		bundb.ScanTime(&o.FactorFrom), &o.FactorTrusts, bundb.ScanTime(&o.CreatedAt), bundb.ScanTime(&o.UpdatedAt),
 		&m.ID, &m.OrganizationID, &m.UserID, &m.Role, bundb.ScanTime(&m.CreatedAt))
 	if err != nil {
 		return tenancy.Organization{}, tenancy.Member{}, notFound("tenancybun: membership", err)

@@ -21,11 +21,13 @@ func Schema() bundb.Schema {
 
 // SessionJoin is what the statement that looks sessions up needs to know of the
 // user's place in the session's organization: the role, empty where there is
-// none (rule R18). The session has the alias s.
+// none (rule R18), and what the organization demands of its members (rule R13). The
+// session has the alias s.
 func SessionJoin() bundb.Join {
 	return bundb.Join{
-		SQL:     "LEFT JOIN tenon_members AS m ON m.organization_id = s.organization_id AND m.user_id = s.user_id",
-		Columns: []string{"COALESCE(m.role, '')"},
+		SQL: "LEFT JOIN tenon_members AS m ON m.organization_id = s.organization_id AND m.user_id = s.user_id" +
+			" LEFT JOIN tenon_organizations AS o ON o.id = m.organization_id",
+		Columns: []string{"COALESCE(m.role, '')", "o.second_factor_from", "COALESCE(o.second_factor_trusts, FALSE)"},
 	}
 }
 

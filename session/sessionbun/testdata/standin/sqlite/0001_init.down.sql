@@ -1,2 +1,3 @@
+DROP TABLE standin_policies;
 DROP TABLE standin_members;
 DROP TABLE standin_users;

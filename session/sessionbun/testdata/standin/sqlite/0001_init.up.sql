@@ -17,3 +17,8 @@ CREATE TABLE standin_members (
     role            TEXT NOT NULL,
     PRIMARY KEY (organization_id, user_id)
 );
+CREATE TABLE standin_policies (
+    organization_id TEXT NOT NULL PRIMARY KEY,
+    since           TIMESTAMP,
+    trusts          BOOLEAN NOT NULL
+);

@@ -1,0 +1,105 @@
+package tenon_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/bundb/bundbtest"
+	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/session/sessioncache"
+)
+
+func demandSecondFactor(c *tenon.Config) { c.SecondFactor.Required = true }
+
+// enrolment are the routes that lead out of the restriction, or end the session. One
+// more wants a reason.
+var enrolment = []string{
+	"GET /get-session", "POST /sign-out", "POST /step-up", "GET /list-sessions", "POST /revoke-session",
+	"POST /revoke-sessions", "POST /revoke-other-sessions", "POST /admin/stop-impersonating",
+	"GET /multi-session/list-device-sessions", "POST /multi-session/set-active", "POST /multi-session/revoke",
+	"POST /two-factor/enable", "POST /two-factor/get-totp-uri", "GET /two-factor/qr", "POST /two-factor/verify-totp",
+	"POST /two-factor/verify-backup-code", "POST /two-factor/verify-otp", "POST /two-factor/send-otp",
+	"GET /passkey/generate-register-options", "POST /passkey/verify-registration", "GET /passkey/list-user-passkeys",
+	"GET /passkey/generate-step-up-options", "POST /passkey/verify-step-up",
+	"GET /magic-link/verify", // shows who is signed in, and is for everybody
+}
+
+// atHost lets a route of the host answer the browser.
+func (b *browser) atHost(h http.Handler) answer {
+	b.t.Helper()
+	r := httptest.NewRequestWithContext(b.t.Context(), http.MethodGet, base+"/app/", nil)
+	r.Header.Set("Cookie", "tenon_dev_session="+b.cookie("session"))
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return answer{w.Result(), w.Body.String()}
+}
+
+// A session that a policy restricts walks the whole route table: what is not marked
+// is closed (rule R13).
+func TestR13_ARestrictedSessionWalksTheRouteTable(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.user(t, rootEmail) // a superuser, for whom everything would be open
+		restricted := func() *browser {
+			b := w.browser(t)
+			assert.Equal(t, b.signIn(rootEmail).StatusCode, http.StatusOK)
+			return b
+		}
+		for _, r := range w.Routes() {
+			if r.Enrolment != slices.Contains(enrolment, r.Pattern()) {
+				t.Errorf("%s: marked for enrolment: %v", r.Pattern(), r.Enrolment)
+			}
+			if r.Access == route.Public {
+				continue // for strangers, too
+			}
+			b := restricted()
+			got := b.get(r.Path)
+			if r.HasBody() {
+				got = b.post(r.Path, map[string]any{})
+			}
+			refused := got.StatusCode == http.StatusForbidden && got.code(t) == "SECOND_FACTOR_REQUIRED"
+			if refused == r.Enrolment || !r.Enrolment && got.StatusCode != http.StatusForbidden {
+				t.Errorf("%s: %d %s", r.Pattern(), got.StatusCode, got.body)
+			}
+		}
+		b := restricted()
+		described, _ := b.get("/get-session").decode(t)["session"].(map[string]any)
+		assert.Equal(t, described["secondFactorRequired"], any(true))
+		host := w.RequireUser(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the host's handler was reached") }))
+		assert.Equal(t, b.atHost(host).code(t), "SECOND_FACTOR_REQUIRED")
+		b.atHost(w.Middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, ok := principal.FromContext(r.Context())
+			assert.False(t, ok, "a restricted caller is none")
+		})))
+		assert.Equal(t, b.post("/sign-out", map[string]any{}).StatusCode, http.StatusOK)
+		assert.Equal(t, b.get("/get-session").body, "null\n")
+	}, everything, withRoot, demandSecondFactor)
+}
+
+// The moment the grace period ends, the next request is refused, from the cache, too.
+func TestR13_TheGracePeriodEndsForRememberedSessions(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		clock := bundbtest.ClockOf(w.db)
+		described, _ := b.get("/get-session").decode(t)["session"].(map[string]any)
+		due, err := time.Parse(time.RFC3339, described["secondFactorDueAt"].(string))
+		assert.NoError(t, err)
+		clock.Advance(due.Sub(clock.Now()) - time.Second)
+		assert.Equal(t, b.get("/list-accounts").StatusCode, http.StatusOK) // and remembered for 30 seconds
+		clock.Advance(time.Second + time.Millisecond)
+		assert.Equal(t, b.get("/list-accounts").code(t), "SECOND_FACTOR_REQUIRED")
+	}, demandSecondFactor, func(c *tenon.Config) {
+		c.SecondFactor.Grace = 36 * time.Hour
+		c.SessionAbsolute = 100 * time.Hour
+		clock := bundbtest.ClockOf(c.DB)
+		began := clock.Now()
+		c.SessionCache = &sessioncache.Config{Bound: 30 * time.Second, Monotonic: func() time.Duration { return clock.Now().Sub(began) }}
+	})
+}

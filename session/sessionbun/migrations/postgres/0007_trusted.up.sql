@@ -1,0 +1,1 @@
+ALTER TABLE tenon_sessions ADD COLUMN trusted_until timestamptz;

@@ -33,8 +33,20 @@ func (a *App) wireTwoFactor() (err error) {
 		Auth:        a.authHTTP,
 		Caller:      a.Caller,
 		SetSession:  a.RenewSession,
+
+		PasskeyScript: a.passkeyScript,
 	})
 	return err
+}
+
+// passkeyScript is where the script of the feature is, which is wired later.
+func (a *App) passkeyScript() string {
+	for _, wired := range a.features {
+		if wired.PasskeyScript != "" {
+			return a.cfg.BaseURL + a.cfg.MountPath + wired.PasskeyScript
+		}
+	}
+	return ""
 }
 
 // issuer is the product as authenticator apps can call it: the default name has the

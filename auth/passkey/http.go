@@ -73,6 +73,10 @@ func (h *Handler) signInRoutes() route.Table {
 			Summary: "Sign in with a passkey",
 			Request: signInRequest{}, Response: auth.LinkResponse{}, Handler: h.SignIn,
 		},
+		{
+			Method: http.MethodGet, Path: PathScript, Access: route.Public,
+			Summary: "The script for pages that use passkeys", Handler: h.Script,
+		},
 	}
 }
 

@@ -31,6 +31,9 @@ type HandlerConfig struct {
 	// SetSession makes the browser keep the new token of the session that it has, and
 	// stay a known device of the user.
 	SetSession func(w http.ResponseWriter, r *http.Request, grant auth.Grant)
+	// PasskeyScript returns the absolute URL of the script by which the page asks for a
+	// passkey. Defaults to nil, as does an empty URL: the page offers none.
+	PasskeyScript func() string
 }
 
 // Handler serves the package over HTTP. Each endpoint is a method, for hosts that

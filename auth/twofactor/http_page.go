@@ -34,6 +34,10 @@ func tabs() []tab {
 			"Code", "Use the code of your authenticator app",
 		},
 		{
+			auth.MethodPasskey, "Use your passkey", "Your device asks for your finger, your face or its PIN.",
+			"", "Use a passkey",
+		},
+		{
 			auth.MethodMailCode, "Enter the code that we mail you", "We mail a code of six digits to your address.",
 			"Code", "Use a code by mail",
 		},
@@ -125,16 +129,24 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, query pageQuery, 
 
 // card is one of the ways to go on, with links to the others.
 func (h *Handler) card(query pageQuery, methods []string) page.Card {
-	offered := slices.DeleteFunc(tabs(), func(t tab) bool { return !slices.Contains(methods, t.method) })
+	script := h.passkeyScript()
+	offered := slices.DeleteFunc(tabs(), func(t tab) bool {
+		return !slices.Contains(methods, t.method) || t.method == auth.MethodPasskey && script == ""
+	})
 	if len(offered) == 0 {
 		return page.Card{
 			Title: "One more step", Tone: page.Failure,
-			Notice: "Your second factor cannot be proven on this page. Go back and sign in with your passkey.",
+			Notice: "None of your second factors can be proven on this page. Go back and sign in with a passkey.",
 			Links:  []page.Link{{Href: "/", Text: "Go back"}},
 		}
 	}
 	shown := max(0, slices.IndexFunc(offered, func(t tab) bool { return t.method == query.Method }))
-	card := page.Card{Title: offered[shown].title, Text: []string{offered[shown].text}, Form: h.form(offered[shown], query.Sent != "")}
+	card := page.Card{Title: offered[shown].title, Text: []string{offered[shown].text}}
+	if offered[shown].method == auth.MethodPasskey {
+		card.Passkey = &page.Passkey{Script: script, Next: "/", Submit: "Use your passkey", Missing: noPasskeys}
+	} else {
+		card.Form = h.form(offered[shown], query.Sent != "")
+	}
 	for i, t := range offered {
 		if i != shown {
 			card.Links = append(card.Links, page.Link{Href: "challenge?method=" + t.method, Text: t.link})
@@ -146,6 +158,15 @@ func (h *Handler) card(query pageQuery, methods []string) page.Card {
 	return card
 }
 
+const noPasskeys = "This browser cannot use passkeys: they need JavaScript and a browser that knows them. Go on another way, or use another browser."
+
+func (h *Handler) passkeyScript() string {
+	if h.cfg.PasskeyScript == nil {
+		return ""
+	}
+	return h.cfg.PasskeyScript()
+}
+
 // form asks for the code, or offers to mail one.
 func (h *Handler) form(t tab, sent bool) *page.Form {
 	form := &page.Form{Action: "challenge", Hidden: []page.Hidden{{Name: "method", Value: t.method}}, Submit: "Continue"}
@@ -154,7 +175,7 @@ func (h *Handler) form(t tab, sent bool) *page.Form {
 		form.Submit = "Mail me a code"
 		return form
 	}
-	field := page.Field{Name: "code", Label: t.label, Autocomplete: "one-time-code", InputMode: "numeric", MaxLength: 100, Required: true}
+	field := page.Field{Name: "code", Label: t.label, Autocomplete: "one-time-code", InputMode: "numeric", MaxLength: 100, Required: true, Autofocus: true}
 	if t.method == auth.MethodRecovery {
 		field.Autocomplete, field.InputMode = "off", ""
 	}

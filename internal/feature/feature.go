@@ -67,4 +67,7 @@ type Wired struct {
 	// Passkeys counts the user's passkeys, for whoever asks for second factors. It
 	// joins the transaction of ctx.
 	Passkeys func(ctx context.Context, userID string) (int, error)
+	// PasskeyScript is the path, relative to the mount, of the script by which a page
+	// asks for a passkey.
+	PasskeyScript string
 }

@@ -75,6 +75,8 @@ type Card struct {
 	Text []string
 	// Form is what there is to do, if anything.
 	Form *Form
+	// Passkey is what there is to do with a passkey, if anything.
+	Passkey *Passkey
 	// Links follow at the end.
 	Links []Link
 	// Reference is small print, such as the request's id.
@@ -102,6 +104,19 @@ type Form struct {
 	Submit string
 }
 
+// Passkey is a button that asks for a passkey, by the only script that a page can have.
+// Everything else on it works without.
+type Passkey struct {
+	// Script is the absolute URL of the script of package passkey, which must not be
+	// input. It alone may run, and speak to this site.
+	Script string
+	// Next is where the browser goes then, unless the sign-in knows better.
+	Next string
+	// Submit is the text of the button, and Missing what stands in its place where the
+	// browser cannot.
+	Submit, Missing string
+}
+
 // Hidden is a field that is not shown.
 type Hidden struct{ Name, Value string }
 
@@ -121,6 +136,8 @@ type Field struct {
 	// MinLength and MaxLength are for the browser only. 0 means none.
 	MinLength, MaxLength int
 	Required             bool
+	// Autofocus puts the cursor there: on pages that are about that field.
+	Autofocus bool
 }
 
 // Link leads elsewhere.
@@ -149,7 +166,7 @@ func (l *Layout) Write(w http.ResponseWriter, r *http.Request, status int, card 
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(buf.Len()))
-	h.Set("Content-Security-Policy", l.csp+formSource(card.RedirectTo))
+	h.Set("Content-Security-Policy", l.csp+formSource(card.RedirectTo)+scriptSource(card.Passkey))
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -176,6 +193,14 @@ func formSource(target string) string {
 		return " " + u.Scheme + "://" + u.Host
 	}
 	return " " + u.Scheme + ":"
+}
+
+// scriptSource lets the script of p run, and no other, if the page has it.
+func scriptSource(p *Passkey) string {
+	if p == nil || p.Script == "" || strings.ContainsAny(p.Script, ";, '*") {
+		return ""
+	}
+	return "; script-src " + p.Script + "; connect-src 'self'"
 }
 
 // WriteProblem answers with err as a page: status, headers, log and words are

@@ -63,6 +63,23 @@ func TestR24_PagesAllowNothingButTheirOwnStyle(t *testing.T) {
 	}
 }
 
+func TestR24_APageWithAPasskeyRunsThatScriptAlone(t *testing.T) {
+	t.Parallel()
+	const script = "https://app.example.com/api/auth/passkey/script.js"
+	w := render(t, page.Card{Title: "T", Passkey: &page.Passkey{Script: script, Next: "/", Submit: "Use your passkey", Missing: "No passkeys here."}})
+	assert.Contains(t, w.Header().Get("Content-Security-Policy"), "; form-action 'self'; script-src "+script+"; connect-src 'self'")
+	for _, want := range []string{
+		`<script src="` + script + `" defer></script>`, `<form data-passkey="sign-in" data-next="/" hidden>`, `<p class="missing" data-passkey-missing>No passkeys here.</p>`,
+	} {
+		assert.Contains(t, w.Body.String(), want)
+	}
+	assert.Equal(t, strings.Count(w.Body.String(), "<script"), 1)
+	for _, evil := range []string{"", "https://a; script-src *", "https://*.example/x.js", "https://a 'unsafe-inline'"} {
+		w := render(t, page.Card{Title: "T", Passkey: &page.Passkey{Script: evil}})
+		assert.NotContains(t, w.Header().Get("Content-Security-Policy"), "script-src")
+	}
+}
+
 func TestPagesHaveWhatAssistiveTechnologyNeeds(t *testing.T) {
 	t.Parallel()
 	w := render(t, full())

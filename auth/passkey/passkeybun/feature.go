@@ -10,7 +10,8 @@ import (
 
 // Feature is passkeys as a value of tenon.Config. Make it with New.
 type Feature struct {
-	cfg passkey.Config
+	cfg  passkey.Config
+	into **passkey.Service
 }
 
 var _ feature.Feature = Feature{}
@@ -18,6 +19,16 @@ var _ feature.Feature = Feature{}
 // New returns passkeys for tenon.Config.Passkeys. Of cfg, the fields above Auth are
 // the host's; tenon.New sets the others, and returns what is wrong with any.
 func New(cfg passkey.Config) Feature { return Feature{cfg: cfg} }
+
+// Into returns f for a host whose own code calls the service: tenon.New sets *svc to
+// that of the App which it makes.
+//
+//	var passkeys *passkey.Service
+//	app, err := tenon.New(tenon.Config{Passkeys: passkeybun.New(passkey.Config{}).Into(&passkeys)})
+func (f Feature) Into(svc **passkey.Service) Feature {
+	f.into = svc
+	return f
+}
 
 // Schemas implements the feature.
 func (f Feature) Schemas() []bundb.Schema { return []bundb.Schema{Schema()} }
@@ -42,5 +53,10 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	if err != nil {
 		return feature.Wired{}, err
 	}
-	return feature.Wired{Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain, Passkeys: svc.Count}, nil
+	if f.into != nil {
+		*f.into = svc
+	}
+	return feature.Wired{
+		Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain, Passkeys: svc.Count, PasskeyScript: passkey.PathScript,
+	}, nil
 }

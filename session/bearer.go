@@ -73,7 +73,7 @@ func (s *Service) anew(ctx context.Context, session Session, generation int64) (
 	if !s.Bearer() {
 		return Record{}, Pair{}, ErrBearerUnavailable
 	}
-	keys, err := s.activeKeys(ctx)
+	keys, err := s.activeKeys(ctx, family.Keys{})
 	if err != nil {
 		return Record{}, Pair{}, err
 	}
@@ -157,11 +157,15 @@ func stampedBefore(id string, freshAt time.Time) bool {
 	return err != nil || micros < freshAt.UnixMicro()
 }
 
-// activeKeys returns the subkeys under which refresh tokens are made now.
-func (s *Service) activeKeys(ctx context.Context) (family.Keys, error) {
+// activeKeys returns the subkeys under which refresh tokens are made now, which
+// are known already if they are those at hand.
+func (s *Service) activeKeys(ctx context.Context, known family.Keys) (family.Keys, error) {
 	kid, next, err := s.cfg.Peppers.ActiveSubkey(ctx, crypto.PurposeToken, family.LabelNext)
 	if err != nil {
 		return family.Keys{}, problem.ErrUnavailable.With(err)
+	}
+	if kid == known.KID {
+		return known, nil
 	}
 	keys, err := s.verifyingKeys(ctx, kid, next)
 	if err != nil {

@@ -100,7 +100,7 @@ func (s *Service) authenticate(ctx context.Context, raw string) (family.Token, f
 // decides; it returns ErrNoSession if parent is not the newest, or the session
 // or its user is not what it was.
 func (s *Service) rotate(ctx context.Context, parent family.Token, keys family.Keys) (family.Token, Family, error) {
-	fresh, err := s.activeKeys(ctx)
+	fresh, err := s.activeKeys(ctx, keys)
 	if err != nil {
 		return family.Token{}, Family{}, err
 	}

@@ -1,0 +1,132 @@
+package provider
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tenon-go/tenon/token"
+)
+
+// profile returns the claims of whoever signed in: those of the ID token, completed by userinfo where it lacks the
+// address; with OAuth 2 those of userinfo.
+func (c *Client) profile(ctx context.Context, e endpoints, t Tokens, nonce string) (claims, error) {
+	if !c.p.OpenIDConnect() {
+		return c.userInfo(ctx, e, t.Access)
+	}
+	if t.ID.IsZero() {
+		return nil, because(ErrInvalidIDToken, ErrNoIDToken)
+	}
+	want := expected{clients: []string{c.p.ClientID}, access: t.Access}
+	if c.wantsNonce() {
+		want.nonce = nonce
+	}
+	proven, err := c.verify(ctx, t.ID.Reveal(), want)
+	if err != nil || e.userInfo == "" || proven.text(c.p.Fields.Email) != "" {
+		return proven, err
+	}
+	more, err := c.userInfo(ctx, e, t.Access)
+	if err != nil {
+		return nil, err
+	}
+	// An access token can be another user's (OpenID Connect Core section 5.3.2).
+	if more.text("sub") != proven.text("sub") {
+		return nil, because(ErrProfile, ErrOtherSubject)
+	}
+	return completed(proven, more, c.p.Fields), nil
+}
+
+// completed adds what the ID token does not say. The flag comes from where the address comes from.
+func completed(proven, more claims, f Fields) claims {
+	delete(proven, f.EmailVerified)
+	for name, value := range more {
+		if _, said := proven[name]; !said {
+			proven[name] = value
+		}
+	}
+	if address, ok := more[f.Email]; ok {
+		proven[f.Email] = address
+	}
+	return proven
+}
+
+func (c *Client) userInfo(ctx context.Context, e endpoints, access token.Secret) (claims, error) {
+	answer, err := c.get(ctx, e.userInfo, access, maxProfile)
+	if err != nil {
+		return nil, err
+	}
+	if answer.Status != http.StatusOK {
+		return nil, because(ErrProfile, statusError(answer.Status))
+	}
+	said, err := parseClaims(answer.Body)
+	if err != nil {
+		return nil, because(ErrProfile, ErrUserInfo)
+	}
+	return said, nil
+}
+
+// addSecretProof shows Facebook that the access token is used by the application it was issued to.
+func (c *Client) addSecretProof(u *url.URL, access token.Secret) {
+	if !c.p.secretProof || c.p.ClientSecret.IsZero() {
+		return
+	}
+	mac := hmac.New(sha256.New, []byte(c.p.ClientSecret.Reveal()))
+	mac.Write([]byte(access.Reveal()))
+	q := u.Query()
+	q.Set("appsecret_proof", hex.EncodeToString(mac.Sum(nil)))
+	u.RawQuery = q.Encode()
+}
+
+// addEmail takes the primary confirmed address of the list, whatever the profile says.
+func (c *Client) addEmail(ctx context.Context, access token.Secret, i *Identity) error {
+	answer, err := c.get(ctx, c.p.Emails.URL, access, maxProfile)
+	if err != nil {
+		return err
+	}
+	email, reason := "", error(ErrEmailNotShared) // 401, 403, 404: the scope was not granted
+	if answer.Status == http.StatusOK {
+		email, reason = c.p.Emails.pick(answer.Body)
+	}
+	i.setEmail(email, email != "", c.p.EmailAuthority)
+	i.noMailbox = reason
+	return nil
+}
+
+// pick returns the one address that is primary and confirmed, or why there is none.
+func (e *Emails) pick(body []byte) (string, error) {
+	list := json.RawMessage(body)
+	if e.List != "" {
+		answer, err := parseClaims(body)
+		if err != nil {
+			return "", because(ErrProfile, ErrUserInfo)
+		}
+		list = answer.at(e.List)
+	}
+	var entries []claims
+	if json.Unmarshal(list, &entries) != nil {
+		return "", because(ErrProfile, ErrUserInfo)
+	}
+	primary, verified := e.Primary, e.Verified
+	if primary == "" {
+		primary = "primary"
+	}
+	if verified == "" {
+		verified = "verified"
+	}
+	for _, entry := range entries {
+		email := entry.text("email")
+		if entry.isTrue(primary) && entry.isTrue(verified) && !e.ignores(email) {
+			return email, nil
+		}
+	}
+	return "", ErrNoVerifiedEmail
+}
+
+func (e *Emails) ignores(email string) bool {
+	return e.Ignore != "" && strings.HasSuffix(strings.ToLower(email), "@"+e.Ignore)
+}

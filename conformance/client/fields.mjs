@@ -2,6 +2,7 @@
 // testdata/fields.json, so that a new version of the package shows as a difference.
 import { readFile, writeFile } from "node:fs/promises";
 import * as api from "better-auth/api";
+import { passkey } from "@better-auth/passkey";
 import { emailOTP, magicLink, twoFactor } from "better-auth/plugins";
 
 export const path = new URL("testdata/fields.json", import.meta.url);
@@ -51,7 +52,9 @@ function endpoints() {
 }
 
 // plugins are those whose routes Tenon serves.
-const plugins = () => [magicLink({ sendMagicLink() {} }), emailOTP({ sendVerificationOTP() {} }), twoFactor({ otpOptions: { sendOTP() {} } })];
+const plugins = () => [
+  magicLink({ sendMagicLink() {} }), emailOTP({ sendVerificationOTP() {} }), twoFactor({ otpOptions: { sendOTP() {} } }), passkey(),
+];
 
 export function extract() {
   const routes = {};

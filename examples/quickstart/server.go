@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/auth/passkey"
+	"github.com/tenon-go/tenon/auth/passkey/passkeybun"
 	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/mail/mailtest"
@@ -45,6 +47,7 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 		DB: db, KMS: kms, Mailer: mailbox, BaseURL: o.baseURL,
 		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger, MultiSession: true,
 		TwoFactor:          twofactor.Policy{MailCodes: o.mailCodes},
+		Passkeys:           passkeys(base),
 		ThirdPartyAudience: "https://reports.example", // GET token: for a service that trusts this site's keys
 	})
 	if err != nil {
@@ -58,6 +61,15 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	return &server{app: app, base: base, mailbox: mailbox, pages: pages, logger: logger}, nil
+}
+
+// passkeys are there unless the base URL names an IP address, on which they do not
+// work.
+func passkeys(base *url.URL) tenon.Feature {
+	if net.ParseIP(base.Hostname()) != nil {
+		return nil
+	}
+	return passkeybun.New(passkey.Config{})
 }
 
 // handler is everything there is to see.

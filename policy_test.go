@@ -103,3 +103,55 @@ func TestR13_TheGracePeriodEndsForRememberedSessions(t *testing.T) {
 		c.SessionCache = &sessioncache.Config{Bound: 30 * time.Second, Monotonic: func() time.Duration { return clock.Now().Sub(began) }}
 	})
 }
+
+// An organization's policy acts on its members' next requests, and on the organization
+// alone (rule R13).
+func TestR13_AnOrganizationDemandsASecondFactorOfItsMembers(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b, stranger := w.signedIn(t, email), w.signedIn(t, "eve@example.com")
+		site := w.Middleware(principal.Require(principal.RequireOrganization)(http.HandlerFunc(greet)))
+		assert.Equal(t, b.atHost(site).StatusCode, http.StatusOK)
+		described, _ := b.get("/get-session").decode(t)["session"].(map[string]any)
+		id := described["activeOrganizationId"]
+		set := func(b *browser, body map[string]any) answer {
+			return b.post("/organization/set-second-factor-policy", body)
+		}
+		body := map[string]any{"organizationId": id, "required": true, "graceDays": 3}
+		assert.Equal(t, set(w.browser(t), body).StatusCode, http.StatusUnauthorized)
+		assert.Equal(t, set(stranger, body).code(t), "ORGANIZATION_NOT_FOUND")
+		for _, wrong := range []map[string]any{
+			{"organizationId": id}, {"organizationId": id, "required": nil}, {"organizationId": id, "required": true, "graceDays": -1},
+			{"organizationId": id, "required": true, "graceDays": 366}, {"organizationId": id, "required": "yes"},
+		} {
+			assert.Equal(t, set(b, wrong).StatusCode, http.StatusUnprocessableEntity)
+		}
+		got := set(b, body)
+		assert.Equal(t, got.StatusCode, http.StatusOK)
+		clock := bundbtest.ClockOf(w.db)
+		assert.Equal(t, got.decode(t)["requiredFrom"], any(clock.Now().UTC().Add(72*time.Hour).Format("2006-01-02T15:04:05.000Z")))
+		assert.Equal(t, b.atHost(site).StatusCode, http.StatusOK)
+		clock.Advance(72 * time.Hour)
+		assert.Equal(t, b.signIn(email).StatusCode, http.StatusOK) // fresh again
+		assert.Equal(t, b.atHost(site).code(t), "SECOND_FACTOR_REQUIRED")
+		described, _ = b.get("/get-session").decode(t)["session"].(map[string]any)
+		assert.Equal(t, []any{described["activeOrganizationId"], described["restrictedOrganizationId"]}, []any{nil, id})
+		assert.Equal(t, b.get("/list-accounts").StatusCode, http.StatusOK) // nothing of the organization's
+		assert.Equal(t, set(b, body).code(t), "SECOND_FACTOR_REQUIRED")
+		assert.Equal(t, stranger.atHost(site).StatusCode, http.StatusOK)
+	})
+}
+
+// A cache in another process learns of a policy, too.
+func TestR17_CachesForgetWhatAPolicyCloses(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		site := w.Middleware(principal.Require(principal.RequireOrganization)(http.HandlerFunc(greet)))
+		assert.Equal(t, b.atHost(site).StatusCode, http.StatusOK)
+		described, _ := b.get("/get-session").decode(t)["session"].(map[string]any)
+		body := map[string]any{"organizationId": described["activeOrganizationId"], "required": true}
+		assert.Equal(t, b.post("/organization/set-second-factor-policy", body).StatusCode, http.StatusOK)
+		assert.Equal(t, b.atHost(site).code(t), "SECOND_FACTOR_REQUIRED")
+	}, func(c *tenon.Config) { c.SessionCache = &sessioncache.Config{Bound: 30 * time.Second} })
+}

@@ -51,6 +51,8 @@ func (a *App) forgetRoles() tenancy.Hooks {
 		OwnerChanged: func(ctx context.Context, e tenancy.OwnerChanged) error {
 			return errors.Join(a.forget(ctx, e.From), a.forget(ctx, e.To))
 		},
+		// What is demanded of all members, and of their sessions.
+		SecondFactorPolicySet: func(ctx context.Context, _ tenancy.SecondFactorPolicySet) error { return a.forget(ctx, "") },
 		// Its members are everybody who could be: this is rare.
 		OrganizationDeleted: func(ctx context.Context, _ tenancy.OrganizationDeleted) error { return a.forget(ctx, "") },
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/tenancy"
 	"github.com/tenon-go/tenon/tenancy/tenancybun"
 )
@@ -15,6 +16,10 @@ func (a *App) wireTenancy() (err error) {
 		OwnerPolicy: a.cfg.OwnerPolicy,
 		Now:         a.DB.Now,
 	})
+	if err != nil {
+		return err
+	}
+	a.tenancyHTTP, err = tenancy.NewHandler(a.Organizations, tenancy.HandlerConfig{FreshFor: account.DefaultFreshFor})
 	return err
 }
 

@@ -73,6 +73,7 @@ type App struct {
 	recoveryHTTP     *recovery.Handler
 	sessionCache     *sessioncache.Cache // nil without Config.SessionCache
 	sessionHTTP      *session.Handler
+	tenancyHTTP      *tenancy.Handler
 	jwtHTTP          *jwt.Handler
 	pages            *page.Layout
 	origins          *http.CrossOriginProtection

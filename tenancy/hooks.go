@@ -30,13 +30,21 @@ type OwnerChanged struct {
 // all its members.
 type OrganizationDeleted struct{ Organization Organization }
 
+// SecondFactorPolicySet says what an organization, as it is now, demands of its
+// members, and who decided so.
+type SecondFactorPolicySet struct {
+	Organization Organization
+	UserID       string
+}
+
 // Hooks are told what happened, inside the transaction in which it happens: an
 // error undoes it. A nil func is skipped. They may be called concurrently.
 type Hooks struct {
-	OrganizationCreated func(ctx context.Context, e OrganizationCreated) error
-	MemberJoined        func(ctx context.Context, e MemberJoined) error
-	MemberLeft          func(ctx context.Context, e MemberLeft) error
-	OwnerChanged        func(ctx context.Context, e OwnerChanged) error
+	OrganizationCreated   func(ctx context.Context, e OrganizationCreated) error
+	MemberJoined          func(ctx context.Context, e MemberJoined) error
+	MemberLeft            func(ctx context.Context, e MemberLeft) error
+	OwnerChanged          func(ctx context.Context, e OwnerChanged) error
+	SecondFactorPolicySet func(ctx context.Context, e SecondFactorPolicySet) error
 	// BeforeOrganizationDeleted may refuse.
 	BeforeOrganizationDeleted func(ctx context.Context, e OrganizationDeleted) error
 	OrganizationDeleted       func(ctx context.Context, e OrganizationDeleted) error
@@ -51,6 +59,7 @@ func JoinHooks(all ...Hooks) Hooks {
 		joined.MemberJoined = hook.Chain(joined.MemberJoined, h.MemberJoined)
 		joined.MemberLeft = hook.Chain(joined.MemberLeft, h.MemberLeft)
 		joined.OwnerChanged = hook.Chain(joined.OwnerChanged, h.OwnerChanged)
+		joined.SecondFactorPolicySet = hook.Chain(joined.SecondFactorPolicySet, h.SecondFactorPolicySet)
 		joined.BeforeOrganizationDeleted = hook.Chain(joined.BeforeOrganizationDeleted, h.BeforeOrganizationDeleted)
 		joined.OrganizationDeleted = hook.Chain(joined.OrganizationDeleted, h.OrganizationDeleted)
 	}

@@ -3,6 +3,8 @@ package tenancy
 import (
 	"context"
 	"time"
+
+	"github.com/tenon-go/tenon/principal"
 )
 
 // Database is what a store lends to its service besides its rows.
@@ -55,6 +57,9 @@ type Store interface {
 	// transaction of ctx ends (rule R3). It returns ErrNotFound if there is none,
 	// and ErrNoTransaction outside a transaction.
 	HoldOrganization(ctx context.Context, id string) error
+	// SetSecondFactorPolicy sets what the organization demands of its members. It
+	// returns ErrNotFound, and changes nothing, if ownerID does not own it now.
+	SetSecondFactorPolicy(ctx context.Context, id, ownerID string, p principal.SecondFactorPolicy, now time.Time) error
 }
 
 // DepartureStore lets a user go. All but Members and Share return ErrNoTransaction

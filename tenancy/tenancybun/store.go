@@ -138,6 +138,22 @@ func (s *Store) HoldOrganization(ctx context.Context, id string) error {
 	return notFound("tenancybun: hold", s.hold.QueryRow(ctx, id).Scan(&held))
 }
 
+// SetSecondFactorPolicy implements tenancy.Store.
+func (s *Store) SetSecondFactorPolicy(ctx context.Context, id, ownerID string, p principal.SecondFactorPolicy, now time.Time) error {
+	result, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Model((*organizationModel)(nil)).
+		Set("second_factor_from = ?", bun.NullTime{Time: p.From.UTC()}).Set("second_factor_trusts = ?", p.AcceptTrustedDevices).
+		Set("updated_at = ?", now.UTC()).
+		Where("id = ? AND owner_id = ?", id, ownerID).Exec(ctx)
+	if err != nil {
+		return bundb.Wrap("tenancybun: set the second factor policy", err)
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n == 0 {
+		err = tenancy.ErrNotFound
+	}
+	return err
+}
+
 // notFound tells a missing row from other errors; nil stays nil.
 func notFound(op string, err error) error {
 	if errors.Is(err, sql.ErrNoRows) {

@@ -12,6 +12,7 @@ import (
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/tenancy"
 	"github.com/tenon-go/tenon/tenancy/tenancybun"
 	"github.com/tenon-go/tenon/tenancy/tenancytest"
@@ -223,5 +224,19 @@ func TestMigrationsGoUpAndDownAndUp(t *testing.T) {
 			_, err := create(t.Context(), db, newService(t, db), "Ada")
 			assert.Error(t, err)
 		}
+	})
+}
+
+func TestPromise1_ThePolicyIsAtomic(t *testing.T) {
+	t.Parallel()
+	bundbtest.Each(t, schemas(), func(t *testing.T, db *bundb.DB) {
+		svc := newService(t, db)
+		o := assert.Must(create(t.Context(), db, svc, "Ada"))(t)
+		bundbtest.RequireAtomic(t, db, func(ctx context.Context) error {
+			_, err := svc.SetSecondFactorPolicy(ctx, tenancy.SecondFactorParams{
+				OrganizationID: o.ID, Caller: &principal.Principal{UserID: o.OwnerID, Assurance: 2}, Required: true,
+			})
+			return err
+		})
 	})
 }

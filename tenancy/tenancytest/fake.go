@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/faketx"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
 )
@@ -120,6 +121,19 @@ func (f *Fake) HoldOrganization(ctx context.Context, id string) error {
 		if _, ok := s.organizations[id]; !ok {
 			return tenancy.ErrNotFound
 		}
+		return nil
+	})
+}
+
+// SetSecondFactorPolicy implements tenancy.Store.
+func (f *Fake) SetSecondFactorPolicy(ctx context.Context, id, ownerID string, p principal.SecondFactorPolicy, now time.Time) error {
+	return f.mem.Do(ctx, func(s *state) error {
+		o, ok := s.organizations[id]
+		if !ok || o.OwnerID != ownerID {
+			return tenancy.ErrNotFound
+		}
+		o.SecondFactor, o.UpdatedAt = p, now
+		s.organizations[id] = o
 		return nil
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/tenancy"
 )
 
@@ -126,8 +127,32 @@ func rowClauses() []clause {
 			w.absent(t, newID(), m.UserID)
 			w.same(t, o, m)
 		}},
+		{"R13 the policy is the owner's to set, and read with a membership", testPolicy},
 		{"R3 hold wants an organization and a transaction", hold},
 	}
+}
+
+func testPolicy(t *testing.T, w *world) {
+	o, owner := w.create(t, newID())
+	other, _ := w.create(t, newID())
+	admin := w.join(t, o.ID, newID(), "admin", time.Second)
+	set := func(id, user string, p principal.SecondFactorPolicy) error {
+		return w.Store.SetSecondFactorPolicy(t.Context(), id, user, p, w.now.Add(time.Hour))
+	}
+	policy := principal.SecondFactorPolicy{From: w.now.Add(72 * time.Hour), AcceptTrustedDevices: true}
+	for _, c := range [][2]string{{o.ID, admin.UserID}, {other.ID, owner.UserID}, {newID(), owner.UserID}, {o.ID, ""}} {
+		assert.ErrorIs(t, set(c[0], c[1], policy), tenancy.ErrNotFound)
+	}
+	w.same(t, o, owner)
+	for _, p := range []principal.SecondFactorPolicy{policy, {}} {
+		assert.NoError(t, set(o.ID, owner.UserID, p))
+		o.SecondFactor, o.UpdatedAt = p, w.now.Add(time.Hour)
+		w.same(t, o, admin)
+	}
+	assert.NoError(t, set(o.ID, owner.UserID, policy))
+	got, _, err := w.Store.Membership(t.Context(), other.ID, other.OwnerID)
+	assert.NoError(t, err)
+	assert.Equal(t, got.SecondFactor, principal.SecondFactorPolicy{})
 }
 
 func slugTaken(t *testing.T, w *world) {

@@ -5,7 +5,9 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/totp"
 )
@@ -45,16 +47,14 @@ func (w *world) enrolPending(t testing.TB, b *browser) *authenticator {
 	return a
 }
 
-// code returns one that was not used. A person would wait; the test sets the last
-// step back where three were used within a step's time.
+
+// code returns one that was not used, for which a person may have to wait.
 func (a *authenticator) code(t testing.TB) string {
 	t.Helper()
 	scheme := assert.Must(totp.New(totp.Config{}))(t)
 	now := scheme.Step(a.w.DB.Now())
-	if a.used = max(a.used+1, now-1); a.used > now+1 {
-		_, err := a.w.db.Raw(t.Context()).ExecContext(t.Context(), "UPDATE tenon_totp SET last_step = 0")
-		assert.NoError(t, err)
-		a.used = now
+	if a.used = max(a.used+1, now); a.used > now+1 {
+		bundbtest.ClockOf(a.w.db).Advance(time.Minute)
 	}
 	return a.at(t, a.used)
 }

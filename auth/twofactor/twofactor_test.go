@@ -261,6 +261,7 @@ func TestCVE202432868_TenThousandTriesAreTwentyGuesses(t *testing.T) {
 		case errors.Is(err, twofactor.ErrInvalidCode):
 			looked++
 		case errors.Is(err, auth.ErrNoChallenge):
+			assert.NoError(t, w.store.DropChallenges(t.Context(), w.user.ID)) // the fake is slow with thousands
 			c = w.challenge()
 		case !errors.Is(err, twofactor.ErrFactorLocked):
 			t.Fatal(err)

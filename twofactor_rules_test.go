@@ -18,6 +18,7 @@ import (
 	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/problem"
 )
 
 // challenged are n sign-ins of the user that wait for their second step.
@@ -107,6 +108,50 @@ func TestASignInAndAStepUpRaceWithOneCode(t *testing.T) {
 			if err == nil {
 				b.client.Jar.SetCookies(assert.Must(url.Parse(base))(t), []*http.Cookie{{Name: "tenon_dev_session", Value: result.Grant.Token.Reveal(), Path: "/"}})
 			}
+		}
+	})
+}
+
+// Whoever changes the factors locks the user first, and whoever proves one does, too:
+// nobody waits in a circle, and what comes second finds the account changed.
+func TestChangesAndProofsOfFactorsDoNotDeadlock(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		for range 8 {
+			a := w.enrol(t, b)
+			c, me := w.challenged(t, 4), w.caller(t, b)
+			code := a.code(t)
+			var group sync.WaitGroup
+			for _, call := range []func(ctx context.Context) error{
+				func(ctx context.Context) error { return w.TwoFactor.Disable(ctx, me, password) },
+				func(ctx context.Context) error {
+					_, err := w.Account.StepUp(ctx, me, account.StepUpParams{BackupCode: a.codes[0]})
+					return err
+				},
+				func(ctx context.Context) error {
+					_, err := w.TwoFactor.Meet(ctx, c[0], twofactor.MeetParams{Method: auth.MethodTOTP, Code: code})
+					return err
+				},
+				func(ctx context.Context) error {
+					_, err := w.TwoFactor.Meet(ctx, c[1], twofactor.MeetParams{Method: auth.MethodRecovery, Code: a.codes[1]})
+					return err
+				},
+			} {
+				group.Go(func() {
+					err := call(bundbtest.Flow(t.Context()))
+					if kind := problem.KindOf(err); err != nil && (kind == problem.Internal || kind == problem.Unavailable) {
+						t.Errorf("%v", err)
+					}
+				})
+			}
+			group.Wait()
+			_, err := w.db.Raw(t.Context()).ExecContext(t.Context(), "UPDATE tenon_users SET second_factor_at = NULL")
+			assert.NoError(t, err)
+			_, err = w.db.Raw(t.Context()).ExecContext(t.Context(), "DELETE FROM tenon_totp")
+			assert.NoError(t, err)
+			b = w.browser(t)
+			assert.Equal(t, b.signIn(email).StatusCode, http.StatusOK)
 		}
 	})
 }

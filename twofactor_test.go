@@ -47,7 +47,6 @@ func (w *world) enrolPending(t testing.TB, b *browser) *authenticator {
 	return a
 }
 
-
 // code returns one that was not used, for which a person may have to wait.
 func (a *authenticator) code(t testing.TB) string {
 	t.Helper()

@@ -45,7 +45,9 @@ func DeviceName(userAgent string) string {
 	if len(userAgent) > maxUserAgent {
 		userAgent = userAgent[:maxUserAgent]
 	}
-	browser, system := firstMark(userAgent, appMarks(), browserMarks(), programMarks()), firstMark(userAgent, systemMarks())
+	// Arrays, because slices of them would be made anew on the heap each time.
+	apps, browsers, programs, systems := appMarks(), browserMarks(), programMarks(), systemMarks()
+	browser, system := firstMark(userAgent, apps[:], browsers[:], programs[:]), firstMark(userAgent, systems[:])
 	switch {
 	case browser == "" && system == "":
 		return "Unknown device"
@@ -73,8 +75,8 @@ func firstMark(userAgent string, lists ...[]mark) string {
 
 // appMarks are of apps that show pages; they claim to be the browser whose engine
 // they use, too.
-func appMarks() []mark {
-	return []mark{
+func appMarks() [10]mark {
+	return [...]mark{
 		{"FBAN/", "Facebook"},
 		{"FBAV/", "Facebook"},
 		{"Instagram", "Instagram"},
@@ -89,8 +91,8 @@ func appMarks() []mark {
 }
 
 // browserMarks is ordered: most browsers claim to be those below them, too.
-func browserMarks() []mark {
-	return []mark{
+func browserMarks() [34]mark {
+	return [...]mark{
 		{"Edg/", "Edge"},
 		{"EdgA/", "Edge"},
 		{"EdgiOS/", "Edge"},
@@ -129,8 +131,8 @@ func browserMarks() []mark {
 }
 
 // programMarks is ordered: a program's header names its library before its language.
-func programMarks() []mark {
-	return []mark{
+func programMarks() [33]mark {
+	return [...]mark{
 		{"curl/", "curl"},
 		{"Wget/", "Wget"},
 		{"HTTPie/", "HTTPie"},
@@ -168,8 +170,8 @@ func programMarks() []mark {
 }
 
 // systemMarks is ordered: a phone's header names its desktop relative, too.
-func systemMarks() []mark {
-	return []mark{
+func systemMarks() [29]mark {
+	return [...]mark{
 		{"iPhone", "iPhone"},
 		{"iPad", "iPad"},
 		{"iPod", "iPod"},

@@ -41,15 +41,15 @@ type AuthRequest struct {
 func (c *Client) AuthCodeURL(ctx context.Context, r AuthRequest) (string, error) {
 	switch {
 	case r.State == "" || r.RedirectURI == "":
-		return "", because(ErrRequest, errors.New("State and RedirectURI are required"))
+		return "", because(ErrRequest, errors.New("state and redirect URI are required"))
 	case !plainVerifier.MatchString(r.Verifier.Reveal()):
-		return "", because(ErrRequest, errors.New("Verifier is required: 43 to 128 unreserved characters"))
+		return "", because(ErrRequest, errors.New("a verifier is required: 43 to 128 unreserved characters"))
 	case c.wantsNonce() && r.Nonce == "":
-		return "", because(ErrRequest, errors.New("Nonce is required"))
+		return "", because(ErrRequest, errors.New("a nonce is required"))
 	}
 	for _, s := range r.Scopes {
 		if !plainScope.MatchString(s) {
-			return "", because(ErrRequest, errors.New("Scopes must be words of printable ASCII"))
+			return "", because(ErrRequest, errors.New("scopes must be words of printable ASCII"))
 		}
 	}
 	e, err := c.endpoints(ctx)

@@ -98,9 +98,9 @@ func (c *Client) judge(cb Callback, e endpoints) error {
 	case cb.Code.IsZero() || len(cb.Code.Reveal()) > maxCode:
 		return because(ErrCallback, errors.New("there is no code"))
 	case !plainVerifier.MatchString(cb.Verifier.Reveal()) || cb.RedirectURI == "":
-		return because(ErrRequest, errors.New("Verifier and RedirectURI are required"))
+		return because(ErrRequest, errors.New("verifier and redirect URI are required"))
 	case c.wantsNonce() && cb.Nonce == "":
-		return because(ErrRequest, errors.New("Nonce is required"))
+		return because(ErrRequest, errors.New("a nonce is required"))
 	}
 	return nil
 }

@@ -120,7 +120,7 @@ func (e *Emails) pick(body []byte) (string, error) {
 	}
 	for _, entry := range entries {
 		email := entry.text("email")
-		if entry.isTrue(primary) && entry.isTrue(verified) && !e.ignores(email) {
+		if entry.isTrue(primary) && entry.isTrue(verified) && looksLikeEmail(email) && !e.ignores(email) {
 			return email, nil
 		}
 	}

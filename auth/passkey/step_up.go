@@ -80,6 +80,7 @@ func (s *Service) StepUp(ctx context.Context, c Caller, response []byte) (StepUp
 		if result.Grant, err = s.cfg.Sessions.Elevate(ctx, c.Principal, proved.proof); err != nil {
 			return err
 		}
+		result.Grant.UserID, result.Grant.SecurityVersion = userID, c.SecurityVersion
 		facts, _ := proved.proof.Facts()
 		return hook.Call(ctx, s.cfg.Auth.Hooks().SteppedUp, auth.SteppedUp{
 			UserID: userID, SessionID: c.Principal.SessionID, Channel: facts.Channel, Client: c.Client,

@@ -24,26 +24,30 @@ type pageRequest struct {
 	TrustDevice string `json:"trustDevice" maxLength:"4" description:"Asks not to be asked again in this browser"`
 }
 
-// tab is one way to go on, as the page shows it.
-type tab struct{ method, title, text, label, link string }
+// tab is one way to go on, as the page shows it. fix says what to do about a code
+// that was refused.
+type tab struct{ method, title, text, label, link, fix string }
 
 func tabs() []tab {
 	return []tab{
 		{
 			auth.MethodTOTP, "Enter the code of your app", "Open your authenticator app and type the code that it shows for this site.",
 			"Code", "Use the code of your authenticator app",
+			"Type the code that the app shows now. If it is refused again, check that the clock of your device is right.",
 		},
 		{
 			auth.MethodPasskey, "Use your passkey", "Your device asks for your finger, your face or its PIN.",
-			"", "Use a passkey",
+			"", "Use a passkey", "",
 		},
 		{
 			auth.MethodMailCode, "Enter the code that we mail you", "We mail a code of six digits to your address.",
 			"Code", "Use a code by mail",
+			"Type the six digits of the newest mail, or ask for another one.",
 		},
 		{
 			auth.MethodRecovery, "Enter a recovery code", "Type one of the codes that you kept when you turned the second factor on. It works once.",
 			"Recovery code", "Use a recovery code",
+			"Compare it with what you kept, letter by letter. It has 25 of them; hyphens and spaces do not count.",
 		},
 	}
 }
@@ -92,7 +96,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, query pageQuery
 	failure, ok := errors.AsType[*problem.Error](err)
 	switch {
 	case errors.Is(err, auth.ErrNoChallenge):
-		h.over(w, r, err)
+		h.over(w, r)
 	case !ok || failure.Kind == problem.Internal || failure.Kind == problem.Unavailable:
 		h.site.Pages.WriteProblem(w, r, err)
 	default:
@@ -100,16 +104,27 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, query pageQuery
 	}
 }
 
-// over answers where no sign-in waits for a second step.
-func (h *Handler) over(w http.ResponseWriter, r *http.Request, err error) {
-	h.site.Pages.WriteProblem(w, r, err, page.Link{Href: "/", Text: "Go back and sign in again"})
+// over answers where no sign-in waits for a second step, as after the back button of
+// a browser.
+func (h *Handler) over(w http.ResponseWriter, r *http.Request) {
+	card := page.Card{
+		Title: "This sign-in is over", Tone: page.Failure, Notice: "It waited too long, or too many codes were tried.",
+		Links: []page.Link{{Href: "/", Text: "Sign in again"}},
+	}
+	if _, err := h.cfg.Caller(r); err == nil {
+		card = page.Card{
+			Title: "You are signed in", Text: []string{"No sign-in waits for its second step here."},
+			Links: []page.Link{{Href: "/", Text: "Go on"}},
+		}
+	}
+	h.site.Pages.Write(w, r, auth.ErrNoChallenge.Status(), card)
 }
 
 // show writes the page of the challenge that the browser has.
 func (h *Handler) show(w http.ResponseWriter, r *http.Request, query pageQuery, status int, failure *problem.Error) {
 	challenge, methods, err := h.cfg.Auth.Challenge(r, "")
 	if errors.Is(err, auth.ErrNoChallenge) {
-		h.over(w, r, err)
+		h.over(w, r)
 		return
 	}
 	if err != nil {
@@ -120,11 +135,24 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, query pageQuery, 
 	card.RedirectTo = challenge.CallbackURL
 	if failure != nil {
 		card.Tone, card.Notice = page.Failure, failure.Message
+		if card.Form != nil && failure.Kind == problem.Unauthenticated && len(card.Form.Fields) > 0 {
+			card.Form.Fields[0].Error = fixOf(query.Method)
+		}
 	}
 	if card.Form != nil {
 		card.Form.Nonce = h.site.Nonces.Issue(w, r)
 	}
 	h.site.Pages.Write(w, r, status, card)
+}
+
+// fixOf returns what to do about a code that was refused.
+func fixOf(method string) string {
+	all := tabs()
+	i := slices.IndexFunc(all, func(t tab) bool { return t.method == method })
+	if i < 0 {
+		return ""
+	}
+	return all[i].fix
 }
 
 // card is one of the ways to go on, with links to the others.

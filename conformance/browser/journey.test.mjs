@@ -3,30 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { databases, start } from "../lib/quickstart.mjs";
 import { assertStrict, judge, launch, looks, person } from "./pages.mjs";
-
-const password = "a mild winter evening";
-let people = 0;
-const address = () => `ada.${++people}@example.com`;
-
-// signUp fills in the form on the first page and returns the mailed link.
-async function signUp(server, who, email, { name = "Ada Lovelace", typed = password } = {}) {
-  await who.page.goto("/");
-  const form = who.page.locator("form[action='/sign-up']");
-  await form.getByLabel("Name").fill(name);
-  await form.getByLabel("E-mail address").fill(email);
-  await form.getByLabel("Password").fill(typed);
-  await form.getByRole("button", { name: "Sign up" }).click();
-  await who.page.getByRole("status").waitFor();
-  return (await server.mailTo(email)).links[0];
-}
-
-async function signIn(who, email, typed = password) {
-  await who.page.goto("/");
-  const form = who.page.locator("form[action='/sign-in']");
-  await form.getByLabel("E-mail address").fill(email);
-  await form.getByLabel("Password").fill(typed);
-  await form.getByRole("button", { name: "Sign in" }).click();
-}
+import { address, password, signIn, signUp } from "./steps.mjs";
 
 describe("Chromium", { timeout: 300_000 }, () => {
   let browser;
@@ -42,7 +19,7 @@ describe("Chromium", { timeout: 300_000 }, () => {
       for (const look of database === "sqlite" ? looks : looks.slice(0, 1)) {
         test(`the whole journey, ${look.name}`, async () => {
           const email = address(), who = await person(browser, server, look), { page } = who;
-          await assertStrict(await page.goto("/"));
+          await assertStrict(await page.goto("/"), { scripts: true });
           await judge(who, "1-home");
           await signUp(server, who, email);
           await judge(who, "2-sent");

@@ -28,9 +28,9 @@ export async function launch() {
 }
 
 // person is one browser profile. faults collects what no page of ours may cause.
-export async function person(browser, server, look = looks[0]) {
+export async function person(browser, server, look = looks[0], { scripts = false } = {}) {
   const context = await browser.newContext({
-    baseURL: server.baseURL, javaScriptEnabled: false, viewport: look.viewport, colorScheme: look.colorScheme,
+    baseURL: server.baseURL, javaScriptEnabled: scripts, viewport: look.viewport, colorScheme: look.colorScheme,
   });
   const origin = new URL(server.baseURL).origin;
   const faults = [];
@@ -72,14 +72,15 @@ export async function judge({ page, look, faults }, name) {
   assert.deepEqual(faults, [], name);
 }
 
-// assertStrict checks the headers of a page that a navigation gave (rule R24).
-export async function assertStrict(response) {
+// assertStrict checks the headers of a page that a navigation gave (rule R24); scripts says that it may have our own.
+export async function assertStrict(response, { scripts = false } = {}) {
   const headers = await response.allHeaders();
   const policy = headers["content-security-policy"] ?? "";
   for (const directive of ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"]) {
     assert.ok(policy.includes(directive), `${response.url()}: no ${directive} in ${policy}`);
   }
-  assert.ok(!/script-src|unsafe/.test(policy), policy);
+  assert.ok(!/unsafe/.test(policy) && !/script-src(?! 'self';)/.test(policy), policy);
+  assert.equal(policy.includes("script-src"), scripts, policy);
   assert.equal(headers["cache-control"], "no-store");
   assert.equal(headers["x-content-type-options"], "nosniff");
   assert.equal(headers["referrer-policy"], "same-origin");

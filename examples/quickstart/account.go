@@ -42,11 +42,18 @@ func (s *server) deleteAccount(w http.ResponseWriter, r *http.Request) {
 }
 
 // prove steps up with the password of the form, and hands the browser the session's
-// new token.
+// new token. With a second factor only that makes a session fresh: whoever did not
+// prove it lately is asked at /confirm, and the password is checked beside it.
 func (s *server) prove(w http.ResponseWriter, r *http.Request) (account.Caller, error) {
 	caller, err := s.app.Caller(r)
 	if err != nil {
 		return account.Caller{}, err
+	}
+	if caller.Principal.SecondFactor {
+		if !caller.Fresh {
+			return account.Caller{}, account.ErrNotFresh
+		}
+		return caller, s.app.Account.VerifyPassword(r.Context(), caller, r.PostFormValue("password"))
 	}
 	proof, err := s.app.Account.StepUp(r.Context(), caller, account.StepUpParams{Password: r.PostFormValue("password")})
 	if err != nil {
@@ -59,9 +66,10 @@ func (s *server) prove(w http.ResponseWriter, r *http.Request) (account.Caller, 
 
 // finish leads on, or shows the form again with what the person can do about err.
 func (s *server) finish(w http.ResponseWriter, r *http.Request, form, next string, err error) {
-	if err != nil {
+	switch {
+	case err == nil:
+		http.Redirect(w, r, next, http.StatusSeeOther)
+	case !s.settle(w, r, "/", err):
 		s.refuse(w, r, home{ErrorIn: form}, err)
-		return
 	}
-	http.Redirect(w, r, next, http.StatusSeeOther)
 }

@@ -42,6 +42,9 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) {
 		"asked":     "Open the mail that went to your present address, in the mailbox, and confirm that you want to move.",
 		"confirmed": "Thank you. If there is another mail for the new address, confirm that one, too.",
 		"deleted":   "Your account is deleted.",
+		"first":     "Sign in first.",
+		"ended":     "That was wrong too often, and you are signed out. Sign in again.",
+		"again":     "Thank you. Now go on with what you wanted to do.",
 	} {
 		if view.Error == "" && query.Has(name) {
 			view.Notice = notice
@@ -63,6 +66,9 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, status int, view h
 			return
 		}
 		view.Me, view.Devices = &me, devices
+		if r.URL.Query().Has("verified") {
+			view.Notice = "" // that of who comes from the mail, and is not signed in
+		}
 	}
 	s.render(w, r, status, "home.html", view)
 }
@@ -125,7 +131,12 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	http.Error(w, "Something went wrong on our side. Please try again in a moment.", status)
 }
 
-// render writes a page that may hold personal data and runs no scripts.
+// policy lets pages run our own scripts, none of them inline, and show the picture
+// that is in the page of an authenticator app.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// render writes a page that may hold personal data.
 func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name string, view any) {
 	var page bytes.Buffer
 	if err := s.pages.ExecuteTemplate(&page, name, view); err != nil {
@@ -134,7 +145,7 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", policy)
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -142,6 +153,6 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 	_, _ = page.WriteTo(w) // who asked may be gone
 }
 
-func (s *server) style(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, web, "web/style.css")
+func (s *server) file(w http.ResponseWriter, r *http.Request) {
+	http.ServeFileFS(w, r, web, "web"+r.URL.Path)
 }

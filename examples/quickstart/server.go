@@ -25,11 +25,13 @@ const maxBody = 1 << 20
 
 // server is the product: Tenon, its own pages, and the development mailbox.
 type server struct {
-	app     *tenon.App
-	base    *url.URL
-	mailbox *mailtest.Mailbox
-	pages   *template.Template
-	logger  *slog.Logger
+	app       *tenon.App
+	passkeys  *passkey.Service
+	base      *url.URL
+	mailbox   *mailtest.Mailbox
+	mailCodes bool
+	pages     *template.Template
+	logger    *slog.Logger
 }
 
 // newServer wires Tenon on db and applies its migrations.
@@ -42,34 +44,34 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	mailbox := new(mailtest.Mailbox)
-	app, err := tenon.New(tenon.Config{
-		DB: db, KMS: kms, Mailer: mailbox, BaseURL: o.baseURL,
+	s := &server{base: base, mailbox: new(mailtest.Mailbox), mailCodes: o.mailCodes, logger: logger}
+	s.app, err = tenon.New(tenon.Config{
+		DB: db, KMS: kms, Mailer: s.mailbox, BaseURL: o.baseURL,
 		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger, MultiSession: true,
 		TwoFactor:          twofactor.Policy{MailCodes: o.mailCodes},
-		Passkeys:           passkeys(base),
+		Passkeys:           s.withPasskeys(),
 		ThirdPartyAudience: "https://reports.example", // GET token: for a service that trusts this site's keys
 	})
 	if err != nil {
 		return nil, err
 	}
-	if _, err := app.Migrate(ctx); err != nil {
+	if _, err := s.app.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	pages, err := template.ParseFS(web, "web/*.html")
-	if err != nil {
+	know := template.FuncMap{"passkeys": func() bool { return s.passkeys != nil }}
+	if s.pages, err = template.New("").Funcs(know).ParseFS(web, "web/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
-	return &server{app: app, base: base, mailbox: mailbox, pages: pages, logger: logger}, nil
+	return s, nil
 }
 
-// passkeys are there unless the base URL names an IP address, on which they do not
+// withPasskeys are there unless the base URL names an IP address, on which they do not
 // work.
-func passkeys(base *url.URL) tenon.Feature {
-	if net.ParseIP(base.Hostname()) != nil {
+func (s *server) withPasskeys() tenon.Feature {
+	if net.ParseIP(s.base.Hostname()) != nil {
 		return nil
 	}
-	return passkeybun.New(passkey.Config{})
+	return passkeybun.New(passkey.Config{}).Into(&s.passkeys)
 }
 
 // handler is everything there is to see.
@@ -87,7 +89,9 @@ func (s *server) handler() http.Handler {
 	mux.Handle("POST /mail-me", s.app.Middleware(s.app.RateLimit(tenon.RateLimitMail, http.HandlerFunc(s.mailMe))))
 	mux.Handle("POST /enter-code", s.app.Middleware(s.app.RateLimit(tenon.RateLimitCode, http.HandlerFunc(s.enterCode))))
 	mux.Handle("POST /sign-out", s.app.Middleware(http.HandlerFunc(s.signOut)))
-	mux.HandleFunc("GET /style.css", s.style)
+	s.securityRoutes(mux)
+	mux.HandleFunc("GET /style.css", s.file)
+	mux.HandleFunc("GET /codes.js", s.file)
 	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)
 	mux.HandleFunc("GET /dev/mailbox.json", s.mailboxJSON)
 	return s.atHome(http.MaxBytesHandler(mux, maxBody))
@@ -99,6 +103,7 @@ func (s *server) greet(w io.Writer, o options) {
   Tenon quickstart is running. Stop it with Ctrl-C.
 
   Start here   %[1]s/
+  New          %[1]s/security (an authenticator app, passkeys, recovery codes)
   Mail         %[1]s/dev/mailbox
   OpenAPI      %[1]s%[2]s/openapi.json
   Database     %[3]s

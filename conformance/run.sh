@@ -4,6 +4,7 @@
 #   envelope  the sealed bytes, by a second implementation in Node
 #   jwt       access tokens and their key set, by a second reader in Node
 #   refresh   refresh tokens, by a second implementation in Node
+#   oidc      auth/oauth/provider, by a certified OpenID provider in Node
 #   client    the routes, by the official better-auth client, on SQLite and PostgreSQL
 #   browser   the pages, by Chromium without JavaScript
 #   transit   crypto/transitkms, by the transit engine of HashiCorp Vault
@@ -70,6 +71,17 @@ jwt() { judge jwt go test -count=1 -run '^TestNode' ./token/jwt; }
 
 refresh() { judge refresh go test -count=1 -run '^TestNode' ./session/internal/family; }
 
+# oidc has packages of its own, so that whoever wants the client alone does not fetch a provider.
+oidc() {
+  local dir=$PWD/conformance/oidc lock=conformance/oidc/package-lock.json mark=conformance/oidc/node_modules/.installed
+  if ! cmp -s "$lock" "$mark"; then
+    (cd "$dir" && timeout 5m npm ci --ignore-scripts --no-audit --no-fund) >"$work/npm-oidc.log" 2>&1 ||
+      { cat "$work/npm-oidc.log"; missing oidc "npm could not install oidc-provider"; return; }
+    cp "$lock" "$mark"
+  fi
+  judge oidc env TENON_OIDC_PROVIDER="$dir/provider.mjs" go test -count=1 -run '^TestCertified' ./auth/oauth/provider
+}
+
 client() {
   if packages; then judge client npm --prefix conformance run -s client; else missing client "npm could not install better-auth"; fi
 }
@@ -97,13 +109,13 @@ if command -v node >"$work/which" && command -v npm >"$work/which"; then
   export TENON_QUICKSTART=$work/quickstart
   go build -o "$TENON_QUICKSTART" ./examples/quickstart
 else
-  for name in envelope jwt refresh client browser; do
+  for name in envelope jwt refresh oidc client browser; do
     eval "$name() { missing $name 'there is no node and npm'; }"
   done
 fi
-for name in ${*:-envelope jwt refresh client browser transit}; do
+for name in ${*:-envelope jwt refresh oidc client browser transit}; do
   case $name in
-    envelope | jwt | refresh | client | browser | transit) "$name" ;;
+    envelope | jwt | refresh | oidc | client | browser | transit) "$name" ;;
     *) echo "conformance: there is no judge called $name" >&2; exit 2 ;;
   esac
 done

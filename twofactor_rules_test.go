@@ -451,6 +451,39 @@ func TestR12_SensitiveRoutesTakeTheSecondFactor(t *testing.T) {
 	})
 }
 
+func TestASVS_6_4_3_AResetDoesNotGoAroundTheSecondFactor(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.enrol(t, w.signedIn(t, email))
+		waiting := w.browser(t)
+		waiting.signIn(email)
+		w.later()
+		b := w.browser(t)
+		b.post("/request-password-reset", map[string]any{"email": email, "redirectTo": "/new"})
+		link := assert.Must(url.Parse(w.lastLink(t, email)))(t)
+		secret := link.Path[strings.LastIndex(link.Path, "/")+1:]
+		assert.Equal(t, b.post("/reset-password", map[string]any{"token": secret, "newPassword": newPassword}).StatusCode, http.StatusOK)
+		assert.False(t, b.isSignedIn(), "a reset signs nobody in")
+		assert.Equal(t, waiting.post("/two-factor/verify-totp", map[string]any{"code": a.code(t)}).code(t), "INVALID_TWO_FACTOR_COOKIE")
+		assert.Equal(t, b.signInWith(email, newPassword).decode(t)["twoFactorRedirect"], any(true))
+		assert.Equal(t, b.post("/two-factor/verify-totp", map[string]any{"code": a.code(t)}).StatusCode, http.StatusOK)
+		assert.True(t, b.isSignedIn(), "by both factors")
+	})
+}
+
+// A sign-in that was given up in the same browser does not take the first code of an
+// enrolment.
+func TestEnablingLeavesAChallengeBehind(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.enrol(t, w.signedIn(t, "bob@example.com"))
+		b := w.signedIn(t, email)
+		b.signIn("bob@example.com")
+		assert.True(t, b.cookie("two_factor") != "" && b.isSignedIn(), "a session, and a challenge of somebody else")
+		w.enrol(t, b)
+	})
+}
+
 // R4: whoever proves the mailbox of an account that nobody proved gets it without the
 // second factor of whoever made it.
 func TestR4_ProofTakesTheSecondFactorOfAStrangerAway(t *testing.T) {

@@ -30,6 +30,10 @@ func (h *Handler) Enable(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		enabled, err = h.svc.Enable(r.Context(), caller, EnableParams{Method: body.Method, Password: body.Password, Issuer: body.Issuer})
 	}
+	if err == nil && r.Header.Get("Authorization") == "" {
+		// The next code is for this, and not for a sign-in that somebody gave up.
+		h.cfg.Auth.LeaveChallenge(w)
+	}
 	respond(w, r, enableResponse{Method: enabled.Method, TOTPURI: enabled.URI.Reveal(), BackupCodes: enabled.RecoveryCodes}, err)
 }
 

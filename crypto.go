@@ -19,7 +19,7 @@ func (a *App) wireCrypto() (err error) {
 		KMS:      a.cfg.KMS,
 		Purposes: []string{crypto.PurposeData, crypto.PurposeToken, crypto.PurposePassword, crypto.PurposeLimit},
 		Sealed:   slices.Concat(authbun.Sealed(), jwtbun.Sealed()),
-		InUse:    []crypto.KIDSource{sessionbun.KIDs(a.DB), authbun.KIDs(a.DB), authbun.CodeKIDs(a.DB), authbun.RecoveryKIDs(a.DB), authbun.ChallengeKIDs(a.DB), tokenbun.KIDs(a.DB)},
+		InUse:    []crypto.KIDSource{sessionbun.KIDs(a.DB), authbun.KIDs(a.DB), authbun.CodeKIDs(a.DB), authbun.RecoveryKIDs(a.DB), authbun.TrustKIDs(a.DB), authbun.ChallengeKIDs(a.DB), tokenbun.KIDs(a.DB)},
 		Now:      a.DB.Now,
 		Logger:   a.cfg.Logger,
 	})

@@ -9,7 +9,7 @@ import (
 	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/passwordless"
 	"github.com/tenon-go/tenon/auth/twofactor"
-	"github.com/tenon-go/tenon/token"
+	"github.com/tenon-go/tenon/session"
 )
 
 func (a *App) wireTwoFactor() (err error) {
@@ -18,11 +18,13 @@ func (a *App) wireTwoFactor() (err error) {
 		Account:  a.Account,
 		Sessions: sessions{a.Sessions},
 		Keys:     a.Keys,
-		Policy:   a.cfg.TwoFactor,
-		Issuer:   issuer(a.cfg.ProductName),
-		Passkeys: passkeys{a},
-		Codes:    secondStepCodes{a.Passwordless},
-		Now:      a.DB.Now,
+
+		DeviceName: session.DeviceName,
+		Policy:     a.cfg.TwoFactor,
+		Issuer:     issuer(a.cfg.ProductName),
+		Passkeys:   passkeys{a},
+		Codes:      secondStepCodes{a.Passwordless},
+		Now:        a.DB.Now,
 	})
 	if err != nil {
 		return err
@@ -71,9 +73,14 @@ func (f secondFactors) Factors(ctx context.Context, userID string) (auth.Factors
 	return f.app.TwoFactor.Factors(ctx, userID)
 }
 
-// Trusts implements auth.SecondFactors: no browser is trusted yet.
-func (secondFactors) Trusts(context.Context, auth.TrustedAttempt) (token.Secret, bool, error) {
-	return token.Secret{}, false, nil
+// Trusts implements auth.SecondFactors.
+func (f secondFactors) Trusts(ctx context.Context, t auth.TrustedAttempt) (auth.Trust, error) {
+	return f.app.TwoFactor.Trusts(ctx, t)
+}
+
+// Trust implements auth.SecondFactors.
+func (f secondFactors) Trust(ctx context.Context, user auth.User, client auth.Client) (auth.Trust, error) {
+	return f.app.TwoFactor.Trust(ctx, user, client)
 }
 
 // CheckTOTP implements account.SecondFactors.

@@ -108,9 +108,9 @@ type Grant struct {
 	// UserID and SecurityVersion are whom the door let in; the door sets them.
 	UserID          string
 	SecurityVersion int64
-	// TrustedDevice is the token that makes the browser skip the second step for 30
-	// days, or the one that replaces it. It is zero where nothing changes.
-	TrustedDevice token.Secret
+	// TrustedDevice makes the browser skip the second step from now on. Its token is
+	// zero where nothing changes.
+	TrustedDevice Trust
 }
 
 // Bearer reports whether the session is used with a pair of tokens.

@@ -44,11 +44,23 @@ type Factors struct {
 type SecondFactors interface {
 	// Factors returns what the user has enrolled, in the transaction of ctx.
 	Factors(ctx context.Context, userID string) (Factors, error)
-	// Trusts reports whether the browser is a trusted device of the user, and
-	// returns the token that replaces its own. It runs in the transaction of ctx,
-	// which commits whatever the answer is: a token that was used before ends the
-	// trust (rule R11).
-	Trusts(ctx context.Context, t TrustedAttempt) (replacement token.Secret, ok bool, err error)
+	// Trusts reports whether the browser is a trusted device of the user: it returns
+	// the token that replaces its own, and the zero Trust where it is none. It runs in
+	// the transaction of ctx, which commits whatever the answer is: a token that was
+	// used before ends the trust (rule R11).
+	Trusts(ctx context.Context, t TrustedAttempt) (Trust, error)
+	// Trust makes the browser of a user who has just proven two factors a trusted
+	// device, in the transaction of ctx. The zero Trust says that there are none.
+	Trust(ctx context.Context, user User, client Client) (Trust, error)
+}
+
+// Trust makes a browser skip the second step. It proves nothing (rule R11).
+type Trust struct {
+	// Token is for the browser's cookie.
+	Token token.Secret
+	// Until is when the trust ends: 30 days after the second factor was proven last,
+	// however often it is used.
+	Until time.Time
 }
 
 // TrustedAttempt asks whether a browser is a trusted device.
@@ -209,8 +221,12 @@ func (s *Service) TryChallenge(ctx context.Context, c Challenge) error {
 type MeetParams struct {
 	// Guess is the guess that was charged for the proof, if there was one. The door
 	// gives it back.
-	Guess  GuessKey
-	Client Client
+	Guess GuessKey
+	// TrustDevice asks that the browser may skip this step from now on. It may where
+	// two factors were proven, which a mailed code never comes to (rule R11), and never
+	// in bearer mode.
+	TrustDevice bool
+	Client      Client
 }
 
 // MeetChallenge turns a challenge and the proof of a second factor into a session:
@@ -245,6 +261,9 @@ func (s *Service) MeetChallenge(ctx context.Context, c Challenge, proof door.Pro
 			user: user, channels: append(slices.Clone(c.Channels), proven.Channel), provenAt: proven.At, met: true,
 			browserOnly: c.BrowserOnly, bearer: c.Bearer, callbackURL: c.CallbackURL, client: p.Client, guess: p.Guess,
 		})
+		if err == nil && p.TrustDevice && !c.Bearer && door.Assurance(append(slices.Clone(c.Channels), proven.Channel)) >= 2 {
+			outcome.Grant.TrustedDevice, err = s.cfg.SecondFactors.Trust(ctx, user, p.Client)
+		}
 		return err
 	})
 	if errors.Is(err, ErrUserNotFound) {

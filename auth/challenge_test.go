@@ -23,18 +23,30 @@ type factors struct {
 	err     error
 	trusted string // the token of a trusted device
 	asked   []auth.TrustedAttempt
+	made    []string // trusted devices, by their users
 }
 
 func (f *factors) Factors(context.Context, string) (auth.Factors, error) { return f.has, f.err }
 
-func (f *factors) Trusts(_ context.Context, t auth.TrustedAttempt) (token.Secret, bool, error) {
+func (f *factors) Trusts(_ context.Context, t auth.TrustedAttempt) (auth.Trust, error) {
 	f.asked = append(f.asked, t)
 	if f.err != nil || t.Raw != f.trusted {
-		return token.Secret{}, false, f.err
+		return auth.Trust{}, f.err
 	}
-	next, err := token.Generate(nil, token.KindDevice)
-	return next.Secret(), true, err
+	return f.trust()
 }
+
+func (f *factors) Trust(_ context.Context, user auth.User, _ auth.Client) (auth.Trust, error) {
+	f.made = append(f.made, user.ID)
+	return f.trust()
+}
+
+func (f *factors) trust() (auth.Trust, error) {
+	next, err := token.Generate(nil, token.KindTrust)
+	return auth.Trust{Token: next.Secret(), Until: trustEnds()}, err
+}
+
+func trustEnds() time.Time { return time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC) }
 
 // enrolled is a world in which Ada has a second factor.
 func enrolled(t *testing.T, f auth.Factors) (*world, *factors, auth.User) {
@@ -230,8 +242,9 @@ func TestR11_ATrustedDeviceSkipsTheQuestionOnly(t *testing.T) {
 	_, outcome, err := w.SignIn(t.Context(), p)
 	assert.NoError(t, err)
 	assert.False(t, outcome.Challenged(), "no question")
-	assert.True(t, outcome.Grant.TrustedDevice.Reveal() != "", "its token is replaced")
+	assert.True(t, outcome.Grant.TrustedDevice.Token.Reveal() != "", "its token is replaced")
 	assert.Equal(t, w.sessions.passes[0].Channels, []string{"password"})
+	assert.Equal(t, w.sessions.passes[0].TrustedUntil, trustEnds())
 	assert.Equal(t, asked.asked[1], auth.TrustedAttempt{UserID: user.ID, SecurityVersion: 1, Raw: "trusted", Client: client()})
 	got, err := w.store.UserByID(t.Context(), user.ID)
 	assert.NoError(t, err)

@@ -39,6 +39,7 @@ type Attempt struct {
 	bearer      bool
 	callbackURL string
 	trusted     string // the token of a trusted device, proves nothing
+	trust       Trust  // what became of it
 	client      Client
 }
 
@@ -112,17 +113,17 @@ func (s *Service) secondStep(ctx context.Context, a Attempt, outcome *Outcome) e
 		return err
 	case a.met:
 		return ErrNotAdmitted
-	case a.trusted == "":
+	case a.trusted == "" || a.bearer: // a bearer client would not get the token that follows
 		outcome.Challenge, err = s.challenge(ctx, a, methods)
 		return err
 	}
-	replacement, ok, err := s.cfg.SecondFactors.Trusts(ctx, TrustedAttempt{
+	a.trust, err = s.cfg.SecondFactors.Trusts(ctx, TrustedAttempt{
 		UserID: a.user.ID, SecurityVersion: a.user.SecurityVersion, Raw: a.trusted, Client: a.client,
 	})
 	if err != nil {
 		return fmt.Errorf("ask for a trusted device: %w", err)
 	}
-	if !ok {
+	if a.trust.Token.IsZero() {
 		outcome.Challenge, err = s.challenge(ctx, a, methods)
 		return err
 	}
@@ -132,7 +133,7 @@ func (s *Service) secondStep(ctx context.Context, a Attempt, outcome *Outcome) e
 		return err
 	}
 	outcome.Grant, err = s.start(ctx, a)
-	outcome.Grant.TrustedDevice = replacement
+	outcome.Grant.TrustedDevice = a.trust
 	return err
 }
 
@@ -155,7 +156,7 @@ func (s *Service) start(ctx context.Context, a Attempt) (Grant, error) {
 func (a Attempt) pass() door.Pass {
 	return door.NewPass(door.Facts{
 		UserID: a.user.ID, SecurityVersion: a.user.SecurityVersion,
-		Channels: a.channels, ProvenAt: a.provenAt,
+		Channels: a.channels, ProvenAt: a.provenAt, TrustedUntil: a.trust.Until,
 		BrowserOnly: a.browserOnly, Bearer: a.bearer, IP: a.client.IP, UserAgent: a.client.UserAgent,
 	})
 }

@@ -49,6 +49,18 @@ type Hooks struct {
 	// SteppedUp runs when a signed-in user proved a factor again (OWASP:
 	// authn_login_success).
 	SteppedUp func(ctx context.Context, e SteppedUp) error
+	// DeviceTrusted runs when a browser was made a trusted device (OWASP:
+	// authn_token_created).
+	DeviceTrusted func(ctx context.Context, e DeviceTrusted) error
+	// TrustReplayed runs when a token of a trusted device came back that had been
+	// replaced, which ended the trust (OWASP: authn_token_reuse).
+	TrustReplayed func(ctx context.Context, e TrustReplayed) error
+	// TrustRevoked runs when the owner ended the trust in a device (OWASP:
+	// authn_token_revoked).
+	TrustRevoked func(ctx context.Context, e TrustRevoked) error
+	// SecondFactorReset runs when a superuser took a user's second factors away (OWASP:
+	// authn_factor_reset).
+	SecondFactorReset func(ctx context.Context, e SecondFactorReset) error
 	// Impersonated runs when a superuser began to act as a user (OWASP:
 	// authz_admin).
 	Impersonated func(ctx context.Context, e Impersonated) error
@@ -172,6 +184,37 @@ type SteppedUp struct {
 	Client    Client
 }
 
+// DeviceTrusted says that a browser may skip the second step.
+type DeviceTrusted struct {
+	UserID   string
+	DeviceID string
+	Until    time.Time
+	Client   Client
+}
+
+// TrustReplayed says that somebody came with a token of a trusted device that had
+// been replaced already: one of two has a copy. Nobody trusts the device any more.
+type TrustReplayed struct {
+	UserID   string
+	DeviceID string
+	Client   Client
+}
+
+// TrustRevoked says that the owner does not trust a device any more.
+type TrustRevoked struct {
+	UserID   string
+	DeviceID string
+}
+
+// SecondFactorReset says that a superuser took all second factors of a user away.
+// Passkeys says whether their passkeys went, too.
+type SecondFactorReset struct {
+	UserID   string
+	ActorID  string
+	Passkeys bool
+	Client   Client
+}
+
 // Impersonated says that a superuser began to act as a user (rule R22).
 type Impersonated struct {
 	UserID    string
@@ -213,6 +256,10 @@ func JoinHooks(all ...Hooks) Hooks {
 		joined.UserUnlocked = hook.Chain(joined.UserUnlocked, h.UserUnlocked)
 		joined.SuperuserChanged = hook.Chain(joined.SuperuserChanged, h.SuperuserChanged)
 		joined.SteppedUp = hook.Chain(joined.SteppedUp, h.SteppedUp)
+		joined.DeviceTrusted = hook.Chain(joined.DeviceTrusted, h.DeviceTrusted)
+		joined.TrustReplayed = hook.Chain(joined.TrustReplayed, h.TrustReplayed)
+		joined.TrustRevoked = hook.Chain(joined.TrustRevoked, h.TrustRevoked)
+		joined.SecondFactorReset = hook.Chain(joined.SecondFactorReset, h.SecondFactorReset)
 		joined.Impersonated = hook.Chain(joined.Impersonated, h.Impersonated)
 		joined.BeforeUserDeleted = hook.Chain(joined.BeforeUserDeleted, h.BeforeUserDeleted)
 		joined.UserDeleted = hook.Chain(joined.UserDeleted, h.UserDeleted)

@@ -3,6 +3,7 @@ package auth
 import (
 	"cmp"
 	"net/http"
+	"time"
 
 	"github.com/tenon-go/tenon/internal/bearer"
 	"github.com/tenon-go/tenon/internal/link"
@@ -92,8 +93,8 @@ func (h *Handler) KnowsDevice(r *http.Request) (id string, ok bool) {
 // a known device of the user.
 func (h *Handler) keepSession(w http.ResponseWriter, r *http.Request, grant Grant) {
 	h.KeepDevice(w, r, grant)
-	if trusted := grant.TrustedDevice.Reveal(); trusted != "" {
-		h.site.Cookies.Set(w, cookieTrusted, trusted, trustedLife)
+	if trust := grant.TrustedDevice; !trust.Token.IsZero() {
+		h.site.Cookies.Set(w, cookieTrusted, trust.Token.Reveal(), max(trust.Until.Sub(h.svc.now()), time.Second))
 	}
 	h.setSession(w, r, grant)
 }
@@ -111,10 +112,6 @@ func (h *Handler) KeepDevice(w http.ResponseWriter, r *http.Request, grant Grant
 		h.site.Cookies.Set(w, cookieDevice, device.Reveal(), deviceLife)
 	}
 }
-
-// trustedLife is how long a browser keeps the cookie of a trusted device. When the
-// trust ends its row says.
-const trustedLife = 30 * day
 
 // Answer is what a way in comes to.
 type Answer struct {

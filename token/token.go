@@ -50,6 +50,7 @@ const (
 	KindChange     Kind = "chg" // confirms a change of address or a deletion
 	KindChallenge  Kind = "chl" // continues a sign-in at its second factor
 	KindDevice     Kind = "dev" // recognises a device
+	KindTrust      Kind = "tru" // spares a device the second step
 	KindFlow       Kind = "flw" // ties a flow to the browser that began it
 	KindAPIKey     Kind = "key" // authenticates a program
 )

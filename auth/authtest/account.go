@@ -2,10 +2,12 @@ package authtest
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/account"
+	"github.com/tenon-go/tenon/auth/twofactor"
 )
 
 var _ account.Store = (*Fake)(nil)
@@ -53,6 +55,7 @@ func (f *Fake) DeleteUser(ctx context.Context, id string, version int64) error {
 		delete(s.bans, id)
 		s.dropFactors(id)
 		delete(s.mailFactors, id)
+		maps.DeleteFunc(s.trusted, func(_ string, d twofactor.TrustedDevice) bool { return d.UserID == id })
 		return nil
 	})
 }

@@ -2,8 +2,10 @@ package authtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -193,4 +195,105 @@ func (f *Fake) UseRecoveryCode(ctx context.Context, userID string, v token.Verif
 		return nil
 	})
 	return used && err == nil, err
+}
+
+// AddTrusted implements twofactor.TrustStore.
+func (f *Fake) AddTrusted(ctx context.Context, d twofactor.TrustedDevice, keep int) error {
+	if err := f.requireTx(ctx); err != nil {
+		return err
+	}
+	return f.Do(ctx, func(s *state) error {
+		s.trusted[d.ID] = d
+		mine := s.trustedOf(d.UserID)
+		slices.SortFunc(mine, func(a, b twofactor.TrustedDevice) int {
+			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+		})
+		for i, other := range mine {
+			if i >= keep || other.SecurityVersion < d.SecurityVersion {
+				delete(s.trusted, other.ID)
+			}
+		}
+		return nil
+	})
+}
+
+func (s *state) trustedOf(userID string) []twofactor.TrustedDevice {
+	var mine []twofactor.TrustedDevice
+	for _, d := range s.trusted {
+		if d.UserID == userID {
+			mine = append(mine, d)
+		}
+	}
+	return mine
+}
+
+// trusts reports whether the device is trusted.
+func (s *state) trusts(d twofactor.TrustedDevice, now time.Time) bool {
+	user, ok := s.users[d.UserID]
+	return ok && user.SecurityVersion == d.SecurityVersion && d.ExpiresAt.After(now)
+}
+
+// TrustedByID implements twofactor.TrustStore.
+func (f *Fake) TrustedByID(ctx context.Context, userID, id string, now time.Time) (found twofactor.TrustedDevice, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		d, ok := s.trusted[id]
+		if !ok || d.UserID != userID || !s.trusts(d, now) {
+			return twofactor.ErrTrustNotFound
+		}
+		found = d
+		return nil
+	})
+	return found, err
+}
+
+// RotateTrusted implements twofactor.TrustStore.
+func (f *Fake) RotateTrusted(ctx context.Context, id string, from, to token.Verifier, ip netip.Addr, now time.Time) (rotated bool, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		d, ok := s.trusted[id]
+		rotated = ok && d.Verifier.KID == from.KID && bytes.Equal(d.Verifier.MAC, from.MAC) && s.trusts(d, now)
+		if rotated {
+			d.Verifier, d.IP, d.LastUsedAt = to, ip, now
+			s.trusted[id] = d
+		}
+		return nil
+	})
+	return rotated && err == nil, err
+}
+
+// ListTrusted implements twofactor.TrustStore.
+func (f *Fake) ListTrusted(ctx context.Context, userID string, now time.Time) (list []twofactor.TrustedDevice, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		list = slices.DeleteFunc(s.trustedOf(userID), func(d twofactor.TrustedDevice) bool { return !s.trusts(d, now) })
+		slices.SortFunc(list, func(a, b twofactor.TrustedDevice) int {
+			return cmp.Or(b.LastUsedAt.Compare(a.LastUsedAt), cmp.Compare(b.ID, a.ID))
+		})
+		return nil
+	})
+	return list, err
+}
+
+// DropTrusted implements twofactor.TrustStore.
+func (f *Fake) DropTrusted(ctx context.Context, userID, id string) (dropped bool, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		if dropped = s.trusted[id].UserID == userID && userID != ""; dropped {
+			delete(s.trusted, id)
+		}
+		return nil
+	})
+	return dropped && err == nil, err
+}
+
+// PruneTrusted implements twofactor.TrustStore.
+func (f *Fake) PruneTrusted(ctx context.Context, now time.Time, limit int) (n int, err error) {
+	err = f.Do(ctx, func(s *state) error {
+		maps.DeleteFunc(s.trusted, func(_ string, d twofactor.TrustedDevice) bool {
+			prune := !d.ExpiresAt.After(now) && n < limit
+			if prune {
+				n++
+			}
+			return prune
+		})
+		return nil
+	})
+	return n, err
 }

@@ -44,6 +44,7 @@ type state struct {
 	enrolments  map[string]twofactor.Enrolment
 	recovery    map[string]twofactor.RecoveryCode
 	mailFactors map[string]bool
+	trusted     map[string]twofactor.TrustedDevice
 }
 
 type counterKey struct{ scope, target string }
@@ -58,7 +59,7 @@ func (s state) clone() state {
 		users: maps.Clone(s.users), passwords: maps.Clone(s.passwords), kinds: maps.Clone(s.kinds), setAt: maps.Clone(s.setAt), bans: maps.Clone(s.bans),
 		claims: maps.Clone(s.claims), signUps: maps.Clone(s.signUps), codes: maps.Clone(s.codes),
 		guesses: maps.Clone(s.guesses), budgets: maps.Clone(s.budgets), devices: maps.Clone(s.devices), challenges: maps.Clone(s.challenges),
-		enrolments: maps.Clone(s.enrolments), recovery: maps.Clone(s.recovery), mailFactors: maps.Clone(s.mailFactors),
+		enrolments: maps.Clone(s.enrolments), recovery: maps.Clone(s.recovery), mailFactors: maps.Clone(s.mailFactors), trusted: maps.Clone(s.trusted),
 	}
 }
 
@@ -68,7 +69,7 @@ func NewFake() *Fake {
 		users: map[string]auth.User{}, passwords: map[string][]byte{}, kinds: map[string]string{}, setAt: map[string]time.Time{}, bans: map[string]admin.Ban{},
 		claims: map[string]string{}, signUps: map[string]auth.SignUp{}, codes: map[string]passwordless.Code{},
 		guesses: map[counterKey]counter{}, budgets: map[counterKey]counter{}, devices: map[string]auth.Device{}, challenges: map[string]challenge{},
-		enrolments: map[string]twofactor.Enrolment{}, recovery: map[string]twofactor.RecoveryCode{}, mailFactors: map[string]bool{},
+		enrolments: map[string]twofactor.Enrolment{}, recovery: map[string]twofactor.RecoveryCode{}, mailFactors: map[string]bool{}, trusted: map[string]twofactor.TrustedDevice{},
 	}, state.clone)}
 }
 

@@ -23,14 +23,17 @@ type factorWorld struct {
 	}
 }
 
+// factorClause is one sentence of the contract.
+type factorClause struct {
+	name string
+	test func(t *testing.T, w *factorWorld)
+}
+
 // TestFactorStore holds the stores that open returns, which must implement
 // twofactor.Store besides auth.Store, to the contract there.
 func TestFactorStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, c := range []struct {
-		name string
-		test func(t *testing.T, w *factorWorld)
-	}{
+	for _, c := range append(trustClauses(), []factorClause{
 		{"SetMailFactor is kept, in a transaction only", testSetMailFactor},
 		{"PutEnrolment keeps every field, in a transaction only", testPutEnrolment},
 		{"PutEnrolment takes the place of the unconfirmed one and its codes only", testPutEnrolmentReplaces},
@@ -47,7 +50,7 @@ func TestFactorStore(t *testing.T, open func(t *testing.T) Env) {
 		{"of concurrent UseRecoveryCode one uses it", testUseRecoveryCodeRace},
 		{"a rollback takes back what was put, confirmed and used", testFactorsRollBack},
 		{"an outage is not 'not found', a cancelled ctx ends every call", testFactorOutage},
-	} {
+	}...) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			env := open(t)
@@ -369,6 +372,10 @@ func testFactorOutage(t *testing.T, w *factorWorld) {
 		"PutEnrolment": func(ctx context.Context) error {
 			return s.InTx(ctx, func(ctx context.Context) error { return s.PutEnrolment(ctx, w.describeEnrolment("u"), nil) })
 		},
+		"TrustedByID":      func(ctx context.Context) error { _, err := s.TrustedByID(ctx, "u", "d", w.now); return err },
+		"ListTrusted":      func(ctx context.Context) error { _, err := s.ListTrusted(ctx, "u", w.now); return err },
+		"DropTrusted":      func(ctx context.Context) error { _, err := s.DropTrusted(ctx, "u", "d"); return err },
+		"PruneTrusted":     func(ctx context.Context) error { _, err := s.PruneTrusted(ctx, w.now, 1); return err },
 		"MailFactor":       func(ctx context.Context) error { _, err := s.MailFactor(ctx, "u"); return err },
 		"EnrolmentOf":      func(ctx context.Context) error { _, err := s.EnrolmentOf(ctx, "u", true); return err },
 		"AcceptStep":       func(ctx context.Context) error { _, err := s.AcceptStep(ctx, "u", "e", 1); return err },

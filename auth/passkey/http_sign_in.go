@@ -107,6 +107,7 @@ func (h *Handler) options(w http.ResponseWriter, r *http.Request, waiting waitin
 
 type signInRequest struct {
 	Response       json.RawMessage `json:"response" required:"true" description:"The assertion that the browser got, as WebAuthn writes it in JSON"`
+	TrustDevice    bool            `json:"trustDevice" description:"In a second step: asks not to be asked again in this browser"`
 	CeremonyToken  string          `json:"ceremonyToken" maxLength:"128" description:"Bearer clients: the token that came with the options"`
 	ChallengeToken string          `json:"challengeToken" maxLength:"128" description:"Bearer clients, in a second step: the token that came with the first factor"`
 }
@@ -131,7 +132,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 		browser = h.browser(r)
 	}
 	result, err := h.svc.SignIn(r.Context(), Answer{
-		Browser: browser, Response: body.Response, Challenge: waiting.challenge,
+		Browser: browser, Response: body.Response, Challenge: waiting.challenge, TrustDevice: body.TrustDevice,
 		Attempt: auth.AttemptParams{Bearer: tokens, TrustedDevice: h.cfg.Auth.TrustedDevice(r), Client: auth.ClientOf(r)},
 	})
 	if err != nil {

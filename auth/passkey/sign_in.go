@@ -68,6 +68,8 @@ type Answer struct {
 	// Challenge is the sign-in that the client continues, or nil. It counts where the
 	// options were those of a second step.
 	Challenge *auth.Challenge
+	// TrustDevice asks, in a second step, that the browser may skip it from now on.
+	TrustDevice bool
 }
 
 // Proved is a passkey that was proven, and not yet let in.
@@ -78,6 +80,7 @@ type Proved struct {
 	use       Use
 	attempt   auth.AttemptParams
 	challenge *auth.Challenge // to meet; nil for a first factor
+	trust     bool            // the browser, from now on
 }
 
 // User returns whose passkey it is.
@@ -129,7 +132,7 @@ func (s *Service) Prove(ctx context.Context, a Answer) (Proved, error) {
 		return Proved{}, err
 	}
 	proved, err := s.prove(ctx, ceremony, answer, a.Attempt.Client)
-	proved.attempt, proved.challenge = a.Attempt, a.Challenge
+	proved.attempt, proved.challenge, proved.trust = a.Attempt, a.Challenge, a.TrustDevice
 	return proved, err
 }
 
@@ -215,7 +218,7 @@ func (s *Service) Enter(ctx context.Context, p Proved) (result Result, err error
 // sign-in waits for.
 func (s *Service) door(ctx context.Context, p Proved) (r Result, err error) {
 	if p.challenge != nil {
-		r.User, r.Outcome, err = s.cfg.Auth.MeetChallenge(ctx, *p.challenge, p.proof, auth.MeetParams{Client: p.attempt.Client})
+		r.User, r.Outcome, err = s.cfg.Auth.MeetChallenge(ctx, *p.challenge, p.proof, auth.MeetParams{TrustDevice: p.trust, Client: p.attempt.Client})
 		return r, err
 	}
 	attempt, err := s.cfg.Auth.Attempt(ctx, p.proof, p.attempt)

@@ -5,6 +5,8 @@ import "github.com/tenon-go/tenon/problem"
 // Errors of the package. Their codes are part of the HTTP contract, and are the
 // official client's where it has one.
 var (
+	// ErrTrustNotFound means that the user has no such trusted device.
+	ErrTrustNotFound = problem.New(problem.NotFound, "TRUSTED_DEVICE_NOT_FOUND", "There is no such trusted device.")
 	// ErrNotEnrolled means that there is no authenticator app to ask.
 	ErrNotEnrolled = problem.New(problem.Invalid, "TOTP_NOT_ENABLED", "No authenticator app is set up, or being set up here.")
 	// ErrOff means that the user has not turned a second factor on.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/account"
@@ -59,7 +60,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 
 // Routes is the table of the package's routes, relative to its mount.
 func (h *Handler) Routes() route.Table {
-	table := append(h.ownRoutes(), h.stepRoutes()...)
+	table := slices.Concat(h.ownRoutes(), h.stepRoutes(), h.trustRoutes())
 	return append(table, route.Table{
 		{
 			Method: http.MethodGet, Path: PathChallenge, Access: route.Public,

@@ -208,7 +208,7 @@ func (h *Handler) form(t tab, sent bool) *page.Form {
 		field.Autocomplete, field.InputMode = "off", ""
 	}
 	form.Fields = []page.Field{field}
-	if h.svc.cfg.Trust != nil && t.method != auth.MethodMailCode {
+	if t.method != auth.MethodMailCode {
 		form.Fields = append(form.Fields, page.Field{
 			Name: "trustDevice", Label: "Do not ask again in this browser for 30 days", Type: "checkbox", Value: "true",
 		})

@@ -106,8 +106,12 @@ func (l late) Factors(ctx context.Context, userID string) (auth.Factors, error) 
 	return l.w.Factors(ctx, userID)
 }
 
-func (l late) Trusts(context.Context, auth.TrustedAttempt) (token.Secret, bool, error) {
-	return token.Secret{}, false, nil
+func (l late) Trusts(ctx context.Context, t auth.TrustedAttempt) (auth.Trust, error) {
+	return l.w.Trusts(ctx, t)
+}
+
+func (l late) Trust(ctx context.Context, user auth.User, client auth.Client) (auth.Trust, error) {
+	return l.w.Trust(ctx, user, client)
 }
 
 func (l late) CheckTOTP(ctx context.Context, userID, code string) (account.FactorProof, error) {
@@ -141,7 +145,8 @@ func newWorld(t testing.TB, change ...func(*twofactor.Config)) *world {
 	w.account, err = account.New(w.store, account.Config{Auth: w.auth, Tokens: tokens, Sessions: w.sessions, Factors: late{w}, Now: clock})
 	assert.NoError(t, err)
 	cfg := twofactor.Config{
-		Auth: w.auth, Account: w.account, Sessions: w.sessions, Keys: w.keys, Passkeys: late{w}, Issuer: "Acme", Now: clock,
+		DeviceName: func(string) string { return "a browser" },
+		Auth:       w.auth, Account: w.account, Sessions: w.sessions, Keys: w.keys, Passkeys: late{w}, Issuer: "Acme", Now: clock,
 	}
 	for _, f := range change {
 		f(&cfg)

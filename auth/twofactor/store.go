@@ -2,6 +2,7 @@ package twofactor
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
@@ -22,6 +23,7 @@ type Store interface {
 	UserStore
 	EnrolmentStore
 	RecoveryStore
+	TrustStore
 }
 
 // UserStore is what the package uses of auth.Store and account.Store.
@@ -77,6 +79,45 @@ type RecoveryStore interface {
 	// UseRecoveryCode marks the user's valid code with that verifier as used, if it
 	// is not, and reports whether it did: of any number of concurrent calls one does.
 	UseRecoveryCode(ctx context.Context, userID string, v token.Verifier, now time.Time) (bool, error)
+}
+
+// TrustStore keeps trusted devices. It never returns one whose user has another
+// security version, or whose trust has ended.
+type TrustStore interface {
+	// AddTrusted inserts a device and drops what its user has too much: devices of
+	// older versions, and those beyond the keep newest. It needs a transaction in which
+	// the user was locked.
+	AddTrusted(ctx context.Context, d TrustedDevice, keep int) error
+	// TrustedByID returns the user's device with that id, or ErrTrustNotFound.
+	TrustedByID(ctx context.Context, userID, id string, now time.Time) (TrustedDevice, error)
+	// RotateTrusted replaces the verifier of a device, if it is from still, notes the
+	// use, and reports whether it did: of any number of concurrent calls one does.
+	RotateTrusted(ctx context.Context, id string, from, to token.Verifier, ip netip.Addr, now time.Time) (bool, error)
+	// ListTrusted returns the user's devices, the one used last first.
+	ListTrusted(ctx context.Context, userID string, now time.Time) ([]TrustedDevice, error)
+	// DropTrusted deletes the user's device with that id, and reports whether there
+	// was one.
+	DropTrusted(ctx context.Context, userID, id string) (bool, error)
+	// PruneTrusted deletes at most limit devices whose trust has ended.
+	PruneTrusted(ctx context.Context, now time.Time, limit int) (int, error)
+}
+
+// TrustedDevice is a browser that skips the second step of its user.
+type TrustedDevice struct {
+	ID     string // UUIDv7
+	UserID string
+	// SecurityVersion is the user's when the trust began; it dies with it (rule R1).
+	SecurityVersion int64
+	// Verifier recognises the newest token.
+	Verifier token.Verifier
+	// Name says in words where it is, such as "Firefox on Windows".
+	Name string
+	// IP is the client's at the last use, or the zero Addr.
+	IP         netip.Addr
+	CreatedAt  time.Time
+	LastUsedAt time.Time
+	// ExpiresAt is when the trust ends, however often it is used.
+	ExpiresAt time.Time
 }
 
 // Enrolment is the authenticator app of a user. An unconfirmed one opens nothing: it

@@ -74,9 +74,9 @@ type Config struct {
 	Passkeys Passkeys
 	// Codes mails codes. Required for Policy.MailCodes.
 	Codes Codes
-	// Trust remembers browsers that may skip the second step. Defaults to nil: none
-	// may, and who asks for it is not told.
-	Trust Trust
+	// DeviceName says in words what a User-Agent header claims to be, for lists of
+	// trusted devices. Defaults to one that knows none.
+	DeviceName func(userAgent string) string
 	// Now is the one clock (rule R32).
 	Now func() time.Time
 	// Rand defaults to crypto/rand.
@@ -99,24 +99,21 @@ type Codes interface {
 	CheckSecondStep(ctx context.Context, c auth.Challenge, code string, client auth.Client) (use func(ctx context.Context) error, err error)
 }
 
-// Trust makes trusted devices.
-type Trust interface {
-	// TrustDevice remembers the browser of a user who has just proven the second
-	// factor, in the transaction of ctx, and returns the token for its cookie.
-	TrustDevice(ctx context.Context, user auth.User, client auth.Client) (token.Secret, error)
-}
-
 // Service is the package's logic. It is safe for concurrent use.
 type Service struct {
 	store  Store
 	cfg    Config
 	scheme totp.Scheme
+	tokens *token.Hasher // of trusted devices
 }
 
 // New returns a Service on store. It does no I/O. The error names every field of
 // cfg that is missing or wrong.
 func New(store Store, cfg Config) (*Service, error) {
 	cfg.Issuer = cmp.Or(cfg.Issuer, "Tenon")
+	if cfg.DeviceName == nil {
+		cfg.DeviceName = func(string) string { return "Unknown device" }
+	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
@@ -141,7 +138,7 @@ func New(store Store, cfg Config) (*Service, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return &Service{store: store, cfg: cfg, scheme: scheme}, nil
+	return &Service{store: store, cfg: cfg, scheme: scheme, tokens: token.NewHasher(cfg.Keys)}, nil
 }
 
 func (s *Service) now() time.Time { return s.cfg.Now().UTC().Truncate(time.Microsecond) }
@@ -193,14 +190,20 @@ func (s *Service) passkeys(ctx context.Context, userID string) (int, error) {
 // pruneBatch is how many rows one statement of Maintain deletes at most.
 const pruneBatch = 1000
 
-// Maintain deletes enrolments that were never confirmed, in batches, until none is
-// left or ctx ends. Call it every hour or so.
+// Maintain deletes enrolments that were never confirmed and trusted devices whose trust
+// has ended, in batches, until none is left or ctx ends. Call it every hour or so.
 func (s *Service) Maintain(ctx context.Context) error {
 	before := s.now().Add(-PendingLife)
 	for n := pruneBatch; n == pruneBatch; {
 		var err error
 		if n, err = s.store.PruneEnrolments(ctx, before, pruneBatch); err != nil {
 			return fmt.Errorf("twofactor: prune enrolments: %w", err)
+		}
+	}
+	for n := pruneBatch; n == pruneBatch; {
+		var err error
+		if n, err = s.store.PruneTrusted(ctx, s.now(), pruneBatch); err != nil {
+			return fmt.Errorf("twofactor: prune trusted devices: %w", err)
 		}
 	}
 	return nil

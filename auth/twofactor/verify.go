@@ -116,11 +116,8 @@ func (s *Service) Meet(ctx context.Context, c auth.Challenge, p MeetParams) (Met
 		}
 		met.User, met.Outcome, err = s.cfg.Auth.MeetChallenge(ctx, c, door.NewProof(door.Proven{
 			UserID: c.UserID, SecurityVersion: c.SecurityVersion, Channel: proof.Channel, At: at,
-		}), auth.MeetParams{Guess: proof.Guess, Client: p.Client})
-		if err != nil {
-			return err
-		}
-		return s.trust(ctx, &met, p)
+		}), auth.MeetParams{Guess: proof.Guess, TrustDevice: p.TrustDevice, Client: p.Client})
+		return err
 	})
 	if wrong != nil {
 		return Met{}, s.failed(ctx, c, p, wrong)
@@ -160,15 +157,6 @@ func (s *Service) failed(ctx context.Context, c auth.Challenge, p MeetParams, an
 		return err
 	}
 	return answer
-}
-
-// trust remembers the browser where its owner asked for that.
-func (s *Service) trust(ctx context.Context, met *Met, p MeetParams) (err error) {
-	if !p.TrustDevice || s.cfg.Trust == nil || met.Outcome.Grant.Bearer() || p.Method == auth.MethodMailCode {
-		return nil
-	}
-	met.Outcome.Grant.TrustedDevice, err = s.cfg.Trust.TrustDevice(ctx, met.User, p.Client)
-	return err
 }
 
 // SendCode mails a code that continues the sign-in, within the budgets of rule R6,

@@ -106,6 +106,16 @@ func (p passkeys) CountPasskeys(ctx context.Context, userID string) (n int, err 
 	return 0, nil
 }
 
+// DropPasskeys implements twofactor.Passkeys.
+func (p passkeys) DropPasskeys(ctx context.Context, userID string) error {
+	for _, wired := range p.app.features {
+		if wired.Passkeys != nil && wired.Forget != nil {
+			return wired.Forget(ctx, userID)
+		}
+	}
+	return nil
+}
+
 // secondStepCodes are those of package passwordless, with the answers of twofactor.
 type secondStepCodes struct{ *passwordless.Service }
 

@@ -27,6 +27,7 @@ func TestTemplatesOfTheOwnAccountAreAsReviewed(t *testing.T) {
 		"two-factor-enabled":      {Name: "Ann"},
 		"two-factor-changed":      {Name: "Ann"},
 		"two-factor-disabled":     {Name: "Ann"},
+		"two-factor-reset":        {Name: "Ann"},
 		"recovery-codes-replaced": {Name: "Ann"},
 		"recovery-code-used":      {Name: "Ann", Extra: map[string]string{"Left": "7"}},
 		"recovery-codes-low":      {Name: "Ann", Extra: map[string]string{"Left": "3"}},

@@ -7,6 +7,10 @@ import "github.com/tenon-go/tenon/problem"
 var (
 	// ErrTrustNotFound means that the user has no such trusted device.
 	ErrTrustNotFound = problem.New(problem.NotFound, "TRUSTED_DEVICE_NOT_FOUND", "There is no such trusted device.")
+	// ErrSelfReset means that a superuser asked for their own second factors to be
+	// reset, which they turn off like everybody.
+	ErrSelfReset = problem.New(problem.Invalid, "YOU_CANNOT_RESET_YOUR_OWN_SECOND_FACTOR",
+		"Turn your own second factor off in your account.")
 	// ErrNotEnrolled means that there is no authenticator app to ask.
 	ErrNotEnrolled = problem.New(problem.Invalid, "TOTP_NOT_ENABLED", "No authenticator app is set up, or being set up here.")
 	// ErrOff means that the user has not turned a second factor on.

@@ -2,12 +2,17 @@ package twofactor
 
 import (
 	"net/http"
+	"time"
 
+	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
 )
 
-// trustRoutes are for the owner's list of trusted devices.
+// freshToReset is how old a superuser's proof may be (rule R22).
+const freshToReset = 10 * time.Minute
+
+// trustRoutes are for the owner's list of trusted devices, and for superusers.
 func (h *Handler) trustRoutes() route.Table {
 	return route.Table{
 		{
@@ -18,6 +23,10 @@ func (h *Handler) trustRoutes() route.Table {
 			Method: http.MethodPost, Path: "/two-factor/revoke-trusted-device", Access: route.User, InPerson: true, Limit: route.LimitAccount,
 			Summary: "Ask for the second step again in a browser",
 			Request: revokeRequest{}, Response: statusResponse{}, Handler: h.RevokeTrustedDevice,
+		}, {
+			Method: http.MethodPost, Path: "/admin/reset-second-factor", Access: route.Superuser, Fresh: freshToReset,
+			Summary: "Take all second factors away from a user who lost theirs, and end their sessions",
+			Request: resetRequest{}, Response: statusResponse{}, Handler: h.Reset,
 		},
 	}
 }
@@ -71,6 +80,23 @@ func (h *Handler) RevokeTrustedDevice(w http.ResponseWriter, r *http.Request) {
 	caller, err := h.read(r, &body)
 	if err == nil {
 		err = h.svc.RevokeTrusted(r.Context(), caller, body.ID)
+	}
+	respond(w, r, statusResponse{Status: true}, err)
+}
+
+type resetRequest struct {
+	UserID       string `json:"userId" required:"true" maxLength:"64" description:"The user's id"`
+	KeepPasskeys bool   `json:"keepPasskeys" description:"Leaves the passkeys, with which the user also signs in. Defaults to false."`
+}
+
+// Reset answers POST admin/reset-second-factor.
+func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
+	var body resetRequest
+	caller, err := h.read(r, &body)
+	if err == nil {
+		err = h.svc.Reset(r.Context(), ResetParams{
+			UserID: body.UserID, ActorID: caller.Principal.UserID, KeepPasskeys: body.KeepPasskeys, Client: auth.ClientOf(r),
+		})
 	}
 	respond(w, r, statusResponse{Status: true}, err)
 }

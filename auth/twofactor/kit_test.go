@@ -122,6 +122,8 @@ func (l late) CheckRecovery(ctx context.Context, userID, code string) (account.F
 	return l.w.CheckRecovery(ctx, userID, code)
 }
 
+func (l late) DropPasskeys(context.Context, string) error { l.w.passkeys = 0; return nil }
+
 func (l late) CountPasskeys(context.Context, string) (int, error) { return l.w.passkeys, nil }
 
 func newWorld(t testing.TB, change ...func(*twofactor.Config)) *world {

@@ -25,6 +25,7 @@ const (
 	MailEnabled          = "two-factor-enabled"
 	MailChanged          = "two-factor-changed"
 	MailDisabled         = "two-factor-disabled"
+	MailReset            = "two-factor-reset"
 	MailRecoveryReplaced = "recovery-codes-replaced"
 	// MailRecoveryUsed tells that a recovery code was used, and MailRecoveryLow that
 	// three or fewer are left as well.
@@ -87,6 +88,8 @@ type Config struct {
 type Passkeys interface {
 	// CountPasskeys returns how many the user has registered.
 	CountPasskeys(ctx context.Context, userID string) (int, error)
+	// DropPasskeys deletes them, in the transaction of ctx.
+	DropPasskeys(ctx context.Context, userID string) error
 }
 
 // Codes mails codes that continue one sign-in.

@@ -87,3 +87,9 @@ export async function enrol(who) {
   await page.getByRole("heading", { name: "Your recovery codes" }).waitFor();
   return { app, codes: await page.locator(".codes li").allTextContents() };
 }
+
+// proceed types a code on the page of the second step.
+export async function proceed({ page }, label, code) {
+  await page.getByLabel(label).fill(code, { timeout: 2_000 });
+  await page.getByRole("button", { name: "Continue" }).click();
+}

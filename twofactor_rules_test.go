@@ -334,7 +334,8 @@ func TestR25_TheBuiltInPageOfTheSecondFactor(t *testing.T) {
 		assert.True(t, b.isSignedIn(), "a session after two")
 		over := b.page("/two-factor/challenge")
 		assert.Equal(t, over.StatusCode, http.StatusUnauthorized)
-		assert.Contains(t, over.body, "sign in again")
+		assert.Contains(t, over.body, "You are signed in")
+		assert.Contains(t, w.browser(t).page("/two-factor/challenge").body, "Sign in again")
 	})
 }
 

@@ -10,7 +10,7 @@
 //   </form>
 //
 // The forms are shown, and what is marked data-passkey-missing is hidden, where the browser can. "sign-in" continues a
-// sign-in that waits for its second step, too. data-next is where the browser goes then, unless the sign-in knows
+// sign-in that waits for its second step, too, and may have a checkbox named trustDevice. data-next is where the browser goes then, unless the sign-in knows
 // better; data-stale where it goes to prove again who is there. data-autofill offers passkeys in the field with
 // autocomplete="username webauthn". What went wrong is told in the form's [data-passkey-message], or in one that is
 // added at its end; data-text-cancelled="…" and so on replace the texts below.
@@ -87,6 +87,7 @@
   async function send(form, kind, response) {
     const body = { response }, name = form.elements.name?.value.trim();
     if (kind === "register" && name) body.name = name;
+    if (kind === "sign-in" && form.elements.trustDevice?.checked) body.trustDevice = true;
     const done = await call(ceremonies[kind][1], body);
     const secondStep = done.twoFactorRedirect && new URL("../two-factor/challenge", base).href;
     location.assign(secondStep || done.url || form.dataset.next || "/");

@@ -15,6 +15,8 @@ import (
 type pageQuery struct {
 	Method string `json:"method" enum:"totp,otp,backup_code,passkey" description:"Which way to go on. Defaults to the first that there is."`
 	Sent   string `json:"sent" maxLength:"1" description:"A code was mailed"`
+
+	trust bool // what was ticked in a form that was refused
 }
 
 type pageRequest struct {
@@ -84,7 +86,7 @@ func (h *Handler) MeetByPage(w http.ResponseWriter, r *http.Request) {
 		})
 	}
 	if err != nil {
-		h.refuse(w, r, pageQuery{Method: body.Method, Sent: "1"}, err)
+		h.refuse(w, r, pageQuery{Method: body.Method, Sent: "1", trust: body.TrustDevice != ""}, err)
 		return
 	}
 	h.cfg.Auth.LeaveChallenge(w)
@@ -171,9 +173,14 @@ func (h *Handler) card(query pageQuery, methods []string) page.Card {
 	shown := max(0, slices.IndexFunc(offered, func(t tab) bool { return t.method == query.Method }))
 	card := page.Card{Title: offered[shown].title, Text: []string{offered[shown].text}}
 	if offered[shown].method == auth.MethodPasskey {
-		card.Passkey = &page.Passkey{Script: script, Next: "/", Submit: "Use your passkey", Missing: noPasskeys}
+		card.Passkey = &page.Passkey{
+			Script: script, Next: "/", Fields: []page.Field{trustField(false)}, Submit: "Use your passkey", Missing: noPasskeys,
+		}
 	} else {
-		card.Form = h.form(offered[shown], query.Sent != "")
+		card.Form = h.form(offered[shown], query)
+	}
+	if card.Form != nil && query.Sent != "" && offered[shown].method == auth.MethodMailCode {
+		card.Text = []string{"We mailed a code of six digits to your address. It works for this sign-in alone."}
 	}
 	for i, t := range offered {
 		if i != shown {
@@ -196,9 +203,9 @@ func (h *Handler) passkeyScript() string {
 }
 
 // form asks for the code, or offers to mail one.
-func (h *Handler) form(t tab, sent bool) *page.Form {
+func (h *Handler) form(t tab, query pageQuery) *page.Form {
 	form := &page.Form{Action: "challenge", Hidden: []page.Hidden{{Name: "method", Value: t.method}}, Submit: "Continue"}
-	if t.method == auth.MethodMailCode && !sent {
+	if t.method == auth.MethodMailCode && query.Sent == "" {
 		form.Hidden = append(form.Hidden, page.Hidden{Name: "send", Value: "1"})
 		form.Submit = "Mail me a code"
 		return form
@@ -209,9 +216,13 @@ func (h *Handler) form(t tab, sent bool) *page.Form {
 	}
 	form.Fields = []page.Field{field}
 	if t.method != auth.MethodMailCode {
-		form.Fields = append(form.Fields, page.Field{
-			Name: "trustDevice", Label: "Do not ask again in this browser for 30 days", Type: "checkbox", Value: "true",
-		})
+		form.Fields = append(form.Fields, trustField(query.trust))
 	}
 	return form
+}
+
+func trustField(checked bool) page.Field {
+	return page.Field{
+		Name: "trustDevice", Label: "Do not ask again in this browser for 30 days", Type: "checkbox", Value: "true", Checked: checked,
+	}
 }

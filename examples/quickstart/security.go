@@ -22,6 +22,7 @@ type security struct {
 	Password  bool // the account has one
 	MailCodes bool // this installation offers codes by mail
 	Passkeys  []passkeyRow
+	Trusted   []trustedRow
 	Error     string
 	ErrorIn   string // the form with the error
 	Notice    string
@@ -47,6 +48,7 @@ func (s *server) securityRoutes(mux *http.ServeMux) {
 	for path, form := range map[string]userPage{
 		"/security/app": s.enrol, "/security/app/confirm": s.confirmApp, "/security/codes": s.newCodes,
 		"/security/on": s.turnOn, "/security/off": s.turnOff,
+		"/security/devices/revoke": s.revokeTrusted,
 	} {
 		mux.Handle("POST "+path, s.forUser(tenon.RateLimitAccount, form))
 	}
@@ -88,6 +90,7 @@ func (s *server) security(w http.ResponseWriter, r *http.Request, caller account
 		"added":   "The passkey is added. You are signed out on all other devices.",
 		"renamed": "The passkey has its new name.",
 		"deleted": "The passkey is deleted here. Delete it on the device, too.",
+		"revoked": "That browser is asked for the second step again.",
 		"again":   "Thank you. Now go on with what you wanted to do.",
 	} {
 		if r.URL.Query().Has(name) {
@@ -105,6 +108,10 @@ func (s *server) showSecurity(w http.ResponseWriter, r *http.Request, caller acc
 		return
 	}
 	if view.Passkeys, err = s.passkeyRows(r, caller); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	if view.Trusted, err = s.trustedRows(r, caller); err != nil {
 		s.fail(w, r, err)
 		return
 	}
@@ -182,6 +189,6 @@ func day(now, t time.Time) string {
 	case days < 30:
 		return count(days, "day") + " ago"
 	default:
-		return "on " + t.UTC().Format("2 January 2006")
+		return t.UTC().Format("2 January 2006")
 	}
 }

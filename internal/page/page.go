@@ -112,6 +112,8 @@ type Passkey struct {
 	Script string
 	// Next is where the browser goes then, unless the sign-in knows better.
 	Next string
+	// Fields are asked for besides.
+	Fields []Field
 	// Submit is the text of the button, and Missing what stands in its place where the
 	// browser cannot.
 	Submit, Missing string
@@ -136,6 +138,8 @@ type Field struct {
 	// MinLength and MaxLength are for the browser only. 0 means none.
 	MinLength, MaxLength int
 	Required             bool
+	// Checked ticks a checkbox.
+	Checked bool
 	// Autofocus puts the cursor there: on pages that are about that field.
 	Autofocus bool
 }

@@ -53,11 +53,11 @@ func special6() []string {
 func Public(addr netip.Addr) bool {
 	special := special6()
 	switch {
-	case !addr.IsValid() || addr.Zone() != "":
+	case !addr.IsValid():
 		return false
 	case addr.Is4():
 		special = special4()
-	case !netip.MustParsePrefix(global6).Contains(addr):
+	case !netip.MustParsePrefix(global6).Contains(addr): // nor does it contain an address with a zone
 		return false
 	}
 	return !slices.ContainsFunc(special, func(p string) bool { return netip.MustParsePrefix(p).Contains(addr) })

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -159,6 +160,29 @@ func TestConcurrentSignInsReadTheKeysOnce(t *testing.T) {
 	assert.Equal(t, i.called("/keys"), 1)
 }
 
+// TestImpatienceOfOneFailsNobodyElse: a caller that leaves says nothing about the
+// provider.
+func TestImpatienceOfOneFailsNobodyElse(t *testing.T) {
+	t.Parallel()
+	i := newIDP(t)
+	c := i.client(t)
+	cb := i.authorize(t, c)
+	ctx, leave := context.WithCancel(t.Context())
+	i.handlers["/keys"] = func(w http.ResponseWriter, r *http.Request) {
+		if i.called("/keys") == 1 {
+			leave()
+			<-r.Context().Done()
+			return
+		}
+		reply(w, http.StatusOK, i.jwks())
+	}
+	_, err := c.Exchange(ctx, cb)
+	assert.ErrorIs(t, err, provider.ErrUnavailable)
+	assert.ErrorIs(t, err, context.Canceled)
+	_, err = c.Exchange(t.Context(), cb)
+	assert.NoError(t, err)
+}
+
 func TestKeysThatCannotCheckATokenAreLeftOut(t *testing.T) {
 	t.Parallel()
 	short := assert.Must(rsa.GenerateKey(rand.Reader, 1024))(t)
@@ -219,6 +243,7 @@ func TestR20_NativeTokensAreForUsFreshAndAnswerOurNonce(t *testing.T) {
 		{map[string]any{"nonce": "m"}, provider.ErrNonce},
 		{map[string]any{"nonce": hexHash(hexHash("n"))}, provider.ErrNonce},
 		{map[string]any{"at_hash": hashOf("other")}, provider.ErrAccessTokenHash},
+		{map[string]any{"padding": strings.Repeat("x", provider.MaxToken)}, provider.ErrMalformed},
 	} {
 		none, err := verify(m.change)
 		assert.ErrorIs(t, err, provider.ErrInvalidIDToken)

@@ -179,6 +179,22 @@ func TestPlainOAuthTellsNothingByItsIss(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+// TestAnUnpromisedIssMustBeRightAllTheSame: RFC 9207 section 2.4 leaves it to us.
+func TestAnUnpromisedIssMustBeRightAllTheSame(t *testing.T) {
+	t.Parallel()
+	i := newIDP(t)
+	i.discovery = func(d map[string]any) { delete(d, "authorization_response_iss_parameter_supported") }
+	c := i.client(t)
+	cb := i.authorize(t, c)
+	cb.Issuer = "https://evil.example"
+	_, err := c.Exchange(t.Context(), cb)
+	assert.ErrorIs(t, err, provider.ErrIssuer)
+	assert.Equal(t, i.called("/token"), 0)
+	cb.Issuer = ""
+	_, err = c.Exchange(t.Context(), cb)
+	assert.NoError(t, err)
+}
+
 func TestNamesAndPicturesAreHarmless(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, picture, wantName, wantPicture string }{

@@ -123,6 +123,13 @@ func (k *appleKey) sign(claims map[string]any) (string, error) {
 	return jws.CompactSerialize()
 }
 
+// addName takes a name, and nothing else, from what came past the provider.
+func (c *Client) addName(i *Identity, user string) {
+	if c.p.FormPost && i.Name == "" {
+		i.Name = nameOf(user)
+	}
+}
+
 // nameOf reads the name out of Apple's parameter user.
 func nameOf(user string) string {
 	if len(user) > maxCode {

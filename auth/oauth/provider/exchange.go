@@ -77,14 +77,16 @@ func (c *Client) Exchange(ctx context.Context, cb Callback) (SignIn, error) {
 	if err != nil {
 		return SignIn{}, err
 	}
+	// Any tenant that is admitted could have been named before there was a token (RFC 9207).
+	if c.p.tenant != "" && cb.Issuer != "" && cb.Issuer != identity.Issuer {
+		return SignIn{}, because(ErrCallback, ErrIssuer)
+	}
 	if c.p.Emails != nil {
 		if err := c.addEmail(ctx, tokens.Access, &identity); err != nil {
 			return SignIn{}, err
 		}
 	}
-	if c.p.FormPost && identity.Name == "" {
-		identity.Name = nameOf(cb.User)
-	}
+	c.addName(&identity, cb.User)
 	return SignIn{Identity: identity, Tokens: tokens}, nil
 }
 

@@ -199,6 +199,8 @@ type NativeToken struct {
 	Nonce string
 	// AccessToken is what the app got beside it, checked against at_hash. Optional.
 	AccessToken token.Secret
+	// User is the JSON that Apple's SDK hands the app once, to get the name from; see Callback.User. Optional.
+	User string
 }
 
 // Verified is what a native ID token proved.
@@ -233,5 +235,6 @@ func (c *Client) VerifyIDToken(ctx context.Context, t NativeToken) (Verified, er
 	if err != nil {
 		return Verified{}, err
 	}
+	c.addName(&identity, t.User)
 	return Verified{Identity: identity, IssuedAt: proven.moment("iat"), ExpiresAt: proven.moment("exp")}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -256,6 +257,24 @@ func TestR20_NativeTokensAreForUsFreshAndAnswerOurNonce(t *testing.T) {
 		_, err = assert.Must(provider.New(p, i.config()))(t).VerifyIDToken(t.Context(), provider.NativeToken{IDToken: mint(nil), Nonce: "n"})
 		assert.ErrorIs(t, err, provider.ErrUnsupported)
 	}
+}
+
+// TestCVE202530204_DotsCostNoMemory: a megabyte of dots is refused before it is
+// split.
+func TestCVE202530204_DotsCostNoMemory(t *testing.T) {
+	i := newIDP(t)
+	c := i.client(t)
+	for _, raw := range []string{strings.Repeat(".", 1<<20), strings.Repeat("a.", 1<<19), strings.Repeat("a", 1<<20)} {
+		native := provider.NativeToken{IDToken: token.NewSecret(raw), Nonce: "n"}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := c.VerifyIDToken(t.Context(), native)
+		runtime.ReadMemStats(&after)
+		assert.ErrorIs(t, err, provider.ErrMalformed)
+		allocated := after.TotalAlloc - before.TotalAlloc
+		assert.True(t, allocated < 64<<10, "memory for a refusal")
+	}
+	assert.Equal(t, len(i.calls), 0)
 }
 
 // TestEveryPrefixAndExtensionOfATokenIsRefused is CVE-2026-27840.

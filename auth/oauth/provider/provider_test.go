@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -118,6 +119,23 @@ func TestMicrosoftAdmitsTheConfiguredTenants(t *testing.T) {
 			continue
 		}
 		assert.ErrorIs(t, err, provider.ErrIssuer)
+	}
+
+	// The callback names the tenant that the token is of, or none.
+	for named, want := range map[string]error{own: nil, other: provider.ErrCallback, "evil": provider.ErrCallback} {
+		i := newIDP(t)
+		i.signer, i.alg = assert.Must(rsaKey())(t), jose.RS256
+		i.claims = func(m map[string]any) {
+			m["iss"], m["tid"], m["oid"] = "https://login.microsoftonline.com/"+own+"/v2.0", own, "object"
+		}
+		p := provider.Microsoft("common", clientID, token.NewSecret(secret))
+		p.TokenURL, p.JWKSURL, p.AuthStyle = i.URL+"/token", i.URL+"/keys", provider.Basic
+		client := assert.Must(provider.New(p, i.config()))(t)
+		cb := i.authorize(t, client)
+		cb.Issuer = "https://login.microsoftonline.com/" + named + "/v2.0"
+		_, err := client.Exchange(t.Context(), cb)
+		assert.True(t, errors.Is(err, want), named)
+		assert.Equal(t, i.called("/token") == 0, named == "evil")
 	}
 	_, err := provider.New(provider.Microsoft("acme.onmicrosoft.com", clientID, token.Secret{}), provider.Config{Now: at})
 	assert.ErrorIs(t, err, provider.ErrConfig)

@@ -41,7 +41,7 @@ func GitHub(clientID string, secret token.Secret) Provider {
 		TokenURL:      "https://github.com/login/oauth/access_token",
 		UserInfoURL:   "https://api.github.com/user",
 		RevocationURL: "https://api.github.com/applications/" + clientID + "/token",
-		ClientID:      clientID, ClientSecret: secret,
+		ClientID:      clientID, ClientSecret: secret, AuthStyle: Params,
 		Scopes: []string{"read:user", "user:email"},
 		Fields: Fields{Subject: []string{"id"}, Name: []string{"name", "login"}, Picture: "avatar_url"},
 		Emails: &Emails{URL: "https://api.github.com/user/emails?per_page=100", Ignore: "users.noreply.github.com"},

@@ -183,7 +183,7 @@ func (c *Client) tokens(got *oauth2.Token) (Tokens, error) {
 	if got.RefreshToken != "" {
 		t.Refresh = token.NewSecret(got.RefreshToken)
 	}
-	if id != "" {
+	if id != "" && c.p.OpenIDConnect() { // nobody looks at another's
 		t.ID = token.NewSecret(id)
 	}
 	if life := lifetime(got); life > 0 {

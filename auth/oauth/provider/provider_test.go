@@ -193,8 +193,9 @@ func TestPlainOAuthTellsNothingByItsIss(t *testing.T) {
 	c := i.oauth2(t, "id")
 	cb := i.authorize(t, c)
 	cb.Issuer = "https://github.com/login/oauth" // not the name that we gave it
-	_, err := c.Exchange(t.Context(), cb)
+	got, err := c.Exchange(t.Context(), cb)
 	assert.NoError(t, err)
+	assert.True(t, got.Tokens.ID.IsZero(), "an ID token that nobody verified")
 }
 
 // TestAnUnpromisedIssMustBeRightAllTheSame: RFC 9207 section 2.4 leaves it to us.

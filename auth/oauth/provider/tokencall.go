@@ -168,7 +168,7 @@ func (c *Client) revocation(ctx context.Context, e endpoints, t token.Secret, ki
 	}
 	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("Accept", "application/json")
-	if e.style == Basic {
+	if e.style == Basic || c.p.deletesGrant {
 		r.SetBasicAuth(url.QueryEscape(c.p.ClientID), url.QueryEscape(secret.Reveal()))
 	}
 	return r, nil

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/internal/door"
 	"github.com/tenon-go/tenon/token"
@@ -325,4 +326,31 @@ func TestR25_AnswersToAFirstFactor(t *testing.T) {
 	assert.NoError(t, json.Unmarshal(rec.Body.Bytes(), &body))
 	_, _, err = h.Challenge(httptest.NewRequest(http.MethodPost, "/", http.NoBody), body.ChallengeToken)
 	assert.NoError(t, err)
+}
+
+// NIST SP 800-63B-4 §3.1.1.2: 15 characters alone, 8 beside a second factor. A mailed
+// code is none.
+func TestNISTPasswordsMayBeShorterBesideASecondFactor(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		has   auth.Factors
+		short error
+	}{
+		{auth.Factors{TOTP: true}, nil}, {auth.Factors{Passkeys: 1}, nil},
+		{auth.Factors{MailCode: true, RecoveryCodes: 1}, password.ErrTooShort}, {auth.Factors{}, password.ErrTooShort},
+	} {
+		w, asked, user := enrolled(t, c.has)
+		nist, err := auth.New(oneDatabase{w.store, w.tokens}, w.config(func(cfg *auth.Config) { cfg.PasswordPolicy = password.NIST() }))
+		assert.NoError(t, err)
+		_, err = nist.NewPassword(t.Context(), user, "violet tram")
+		assert.Equal(t, errors.Is(err, password.ErrTooShort), c.short != nil)
+		assert.Equal(t, err == nil, c.short == nil)
+		alone := user
+		alone.SecondFactorAt = time.Time{}
+		_, err = nist.NewPassword(t.Context(), alone, "violet tram")
+		assert.ErrorIs(t, err, password.ErrTooShort)
+		asked.err = errors.New("down")
+		_, err = nist.NewPassword(t.Context(), user, "violet tram")
+		assert.ErrorIs(t, err, asked.err)
+	}
 }

@@ -103,11 +103,29 @@ func (s *Service) CheckPassword(ctx context.Context, userID, typed string) error
 // outside the transaction: hashing takes long and may wait. Errors: those of
 // password.Policy.Check, password.ErrOverloaded.
 func (s *Service) NewPassword(ctx context.Context, user User, typed string) (sealed []byte, err error) {
-	prepared, err := s.cfg.PasswordPolicy.Prepare(ctx, password.Candidate{Password: typed, Email: user.Display, Name: user.Name})
+	second, err := s.hasSecondFactor(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	prepared, err := s.cfg.PasswordPolicy.Prepare(ctx, password.Candidate{
+		Password: typed, Email: user.Display, Name: user.Name, SecondFactor: second,
+	})
 	if err != nil {
 		return nil, err
 	}
 	return s.hashAndSeal(ctx, userPassword, user.ID, prepared)
+}
+
+// hasSecondFactor reports whether a password protects the account beside something
+// as strong (NIST SP 800-63B-4 §3.1.1.2), where the policy makes a difference. A
+// mailed code is not.
+func (s *Service) hasSecondFactor(ctx context.Context, user User) (bool, error) {
+	policy := s.cfg.PasswordPolicy
+	if user.SecondFactorAt.IsZero() || policy.Least(true) == policy.Least(false) {
+		return false, nil
+	}
+	factors, err := s.factors(ctx, user.ID)
+	return factors.TOTP || factors.Passkeys > 0, err
 }
 
 // Letter is a mail that wants to go, within the budget of rule R6.

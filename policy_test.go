@@ -121,8 +121,11 @@ func TestR13_AnOrganizationDemandsASecondFactorOfItsMembers(t *testing.T) {
 		assert.Equal(t, set(w.browser(t), body).StatusCode, http.StatusUnauthorized)
 		assert.Equal(t, set(stranger, body).code(t), "ORGANIZATION_NOT_FOUND")
 		for _, wrong := range []map[string]any{
-			{"organizationId": id}, {"organizationId": id, "required": nil}, {"organizationId": id, "required": true, "graceDays": -1},
-			{"organizationId": id, "required": true, "graceDays": 366}, {"organizationId": id, "required": "yes"},
+			{"organizationId": id},
+			{"organizationId": id, "required": nil},
+			{"organizationId": id, "required": true, "graceDays": -1},
+			{"organizationId": id, "required": true, "graceDays": 366},
+			{"organizationId": id, "required": "yes"},
 		} {
 			assert.Equal(t, set(b, wrong).StatusCode, http.StatusUnprocessableEntity)
 		}

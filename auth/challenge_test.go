@@ -336,8 +336,10 @@ func TestNISTPasswordsMayBeShorterBesideASecondFactor(t *testing.T) {
 		has   auth.Factors
 		short error
 	}{
-		{auth.Factors{TOTP: true}, nil}, {auth.Factors{Passkeys: 1}, nil},
-		{auth.Factors{MailCode: true, RecoveryCodes: 1}, password.ErrTooShort}, {auth.Factors{}, password.ErrTooShort},
+		{auth.Factors{TOTP: true}, nil},
+		{auth.Factors{Passkeys: 1}, nil},
+		{auth.Factors{MailCode: true, RecoveryCodes: 1}, password.ErrTooShort},
+		{auth.Factors{}, password.ErrTooShort},
 	} {
 		w, asked, user := enrolled(t, c.has)
 		nist, err := auth.New(oneDatabase{w.store, w.tokens}, w.config(func(cfg *auth.Config) { cfg.PasswordPolicy = password.NIST() }))

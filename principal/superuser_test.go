@@ -16,9 +16,13 @@ func TestR22_SuperuserPowersNeedTheEnrolledSecondFactor(t *testing.T) {
 		assurance         int
 		want              error
 	}{
-		{true, false, 1, nil}, {true, false, 2, nil}, {true, true, 2, nil},
-		{true, true, 1, principal.ErrSecondFactorRequired}, {true, true, 0, principal.ErrSecondFactorRequired},
-		{false, true, 2, problem.ErrForbidden}, {false, true, 1, problem.ErrForbidden},
+		{true, false, 1, nil},
+		{true, false, 2, nil},
+		{true, true, 2, nil},
+		{true, true, 1, principal.ErrSecondFactorRequired},
+		{true, true, 0, principal.ErrSecondFactorRequired},
+		{false, true, 2, problem.ErrForbidden},
+		{false, true, 1, problem.ErrForbidden},
 	} {
 		p := &principal.Principal{UserID: "u", SessionID: "s", Superuser: c.superuser, SecondFactor: c.factor, Assurance: c.assurance}
 		_, err := principal.RequireSuperuser(principal.NewContext(t.Context(), p))

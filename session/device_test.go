@@ -126,7 +126,6 @@ func FuzzDeviceName(f *testing.F) {
 }
 
 func TestDeviceNameMakesItsTablesOnce(t *testing.T) {
-
 	if n := testing.AllocsPerRun(100, func() { session.DeviceName(firefoxOnWindows) }); n > 1 {
 		t.Errorf("%v allocations; the name itself is one", n)
 	}

@@ -234,3 +234,23 @@ func TestR16_ASecondStepInBearerMode(t *testing.T) {
 		assert.Equal(t, p.post("/passkey/generate-authenticate-options", map[string]any{"challengeToken": challenge}).code(t), "INVALID_TWO_FACTOR_COOKIE")
 	}, withPasskeys)
 }
+
+// Whoever finds a security key that has no PIN can give it one: that it verifies a
+// user now says nothing about whose it is (WebAuthn level 3, 7.2, uvInitialized).
+func TestR11_AKeyThatGetsAPINLaterIsASecondFactorStill(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b, a := w.signedIn(t, email), passkeytest.New(base)
+		a.Tricks = passkeytest.Tricks{NoUV: true}
+		assert.Equal(t, b.addPasskey(a).StatusCode, http.StatusOK)
+		a.Tricks = passkeytest.Tricks{}
+		finder := w.browser(t)
+		assert.Equal(t, finder.signInByPasskey(a).code(t), "AUTHENTICATION_FAILED")
+		assert.False(t, finder.isSignedIn(), "the key alone opens nothing")
+		assert.Equal(t, b.stepUpByPasskey(a).StatusCode, http.StatusOK)
+		b.enablePasskeys()
+		half := w.halfway(t, email)
+		assert.Equal(t, half.signInByPasskey(a).StatusCode, http.StatusOK)
+		assert.Equal(t, w.count(t, "tenon_sessions WHERE channels LIKE '%:uv%'"), 0)
+	}, func(c *tenon.Config) { c.Passkeys = passkeybun.New(passkey.Config{AllowUnverified: true}) })
+}

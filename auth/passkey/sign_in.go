@@ -167,16 +167,22 @@ func (s *Service) prove(ctx context.Context, c Ceremony, answer asserted, client
 	if err != nil || !user.EmailVerified {
 		return Proved{}, s.refuse(ctx, "", client, errors.New("passkey: its user may not sign in"))
 	}
+	if c.Kind == KindSignIn && !p.UserVerified {
+		return Proved{}, s.refuse(ctx, p.UserID, client, errors.New("passkey: a second factor only"))
+	}
 	if err := s.rp.check(c, p, handle, answer); err != nil {
 		return Proved{}, s.refuse(ctx, p.UserID, client, err)
 	}
+	// Whoever finds a key without a PIN can give it one: that a key verifies a user
+	// counts only if it did so when it was registered (WebAuthn level 3, 7.2).
+	verified := c.UserVerification && p.UserVerified && answer.userVerified()
 	now := s.now()
 	proved := Proved{
 		passkey: p, user: user,
 		use: Use{ID: p.ID, UserID: p.UserID, SignCount: answer.counter(), BackupState: answer.backupState(), At: now},
 		proof: door.NewProof(door.Proven{
 			UserID: user.ID, SecurityVersion: user.SecurityVersion,
-			Channel: door.PasskeyChannel(p.ID, c.UserVerification && answer.userVerified()), At: now,
+			Channel: door.PasskeyChannel(p.ID, verified), At: now,
 		}),
 	}
 	if !counts(p.SignCount, answer.counter()) {

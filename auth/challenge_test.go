@@ -292,7 +292,7 @@ func TestR25_AnswersToAFirstFactor(t *testing.T) {
 	t.Parallel()
 	w, _, _ := enrolled(t, auth.Factors{TOTP: true})
 	h, err := auth.NewHandler(w.Service, auth.HandlerConfig{
-		BaseURL: "https://example.com", SecondFactorPage: "/second",
+		BaseURL: "https://example.com", SecondFactorPage: "/second", BearerMode: true,
 		SetSession: func(http.ResponseWriter, *http.Request, auth.Grant) { t.Error("a session was handed over") },
 	})
 	assert.NoError(t, err)

@@ -66,9 +66,13 @@ func (h *Handler) TrustedDevice(r *http.Request) string { return h.cookie(r, coo
 
 // Challenge finds the sign-in that a request continues, and the ways in which it can:
 // by token, which a bearer client sends in the body, or by the browser's cookie.
-// ErrNoChallenge where there is none.
+// ErrNoChallenge where there is none. A page that gets no tokens continues no sign-in
+// that would end with some (rule R16).
 func (h *Handler) Challenge(r *http.Request, token string) (Challenge, []string, error) {
 	if token != "" {
+		if err := h.bearers.Check(r); err != nil {
+			return Challenge{}, nil, err
+		}
 		return h.svc.FindChallenge(r.Context(), token, true)
 	}
 	return h.svc.FindChallenge(r.Context(), h.cookie(r, cookieChallenge), false)

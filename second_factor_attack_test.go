@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/tenon-go/tenon/auth/passkey/passkeytest"
+	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 )
 
@@ -40,4 +42,43 @@ func TestR16_NoTokensForPagesInTheSecondStep(t *testing.T) {
 		}
 		assert.Equal(t, w.count(t, "tenon_sessions"), sessions)
 	}, withPasskeys)
+}
+
+// R9: whoever knows the password guesses at the second factor until no more guesses
+// are welcome. The owner's session, and the browser that they came from before, go on.
+func TestR9_GuessesAtTheSecondFactorLockNoOwnerOut(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		a := w.enrol(t, b)
+		home := w.browser(t)
+		home.signIn(email)
+		assert.Equal(t, home.post("/two-factor/verify-totp", map[string]any{"code": a.code(t)}).StatusCode, http.StatusOK)
+		for _, guess := range []struct{ path, code string }{
+			{"/two-factor/verify-totp", "000000"},
+			{"/two-factor/verify-backup-code", "AAAAA-AAAAA-AAAAA-AAAAA-AAAAA"},
+		} {
+			for locked := 0; locked < 3; {
+				thief := w.browser(t)
+				thief.signIn(email)
+				for range 5 {
+					if got := thief.post(guess.path, map[string]any{"code": guess.code}); got.StatusCode == http.StatusTooManyRequests {
+						locked++
+						bundbtest.ClockOf(w.db).Advance(time.Minute)
+					}
+				}
+			}
+		}
+		assert.Equal(t, b.post("/step-up", map[string]any{"totpCode": a.code(t)}).StatusCode, http.StatusOK)
+		assert.Equal(t, b.post("/step-up", map[string]any{"backupCode": a.codes[0]}).StatusCode, http.StatusOK)
+		for _, body := range []map[string]any{{"code": a.code(t)}, {"code": a.codes[1]}} {
+			home.signIn(email)
+			path := "/two-factor/verify-totp"
+			if body["code"] == a.codes[1] {
+				path = "/two-factor/verify-backup-code"
+			}
+			got := home.post(path, body)
+			assert.Equal(t, got.StatusCode, http.StatusOK)
+		}
+	})
 }

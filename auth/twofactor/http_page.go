@@ -82,7 +82,7 @@ func (h *Handler) MeetByPage(w http.ResponseWriter, r *http.Request) {
 	var met Met
 	if err == nil {
 		met, err = h.svc.Meet(r.Context(), challenge, MeetParams{
-			Method: body.Method, Code: body.Code, TrustDevice: body.TrustDevice != "", Client: auth.ClientOf(r),
+			Method: body.Method, Code: body.Code, TrustDevice: body.TrustDevice != "", Device: h.cfg.Auth.Device(r), Client: auth.ClientOf(r),
 		})
 	}
 	if err != nil {

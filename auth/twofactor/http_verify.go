@@ -35,12 +35,12 @@ func (h *Handler) VerifyOTP(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// inSession takes a code from somebody who is signed in.
-type inSession func(ctx context.Context, c account.Caller, code string) (auth.User, auth.Grant, error)
+// proveAgain takes a code from somebody who is signed in.
+type proveAgain func(ctx context.Context, c account.Caller, code string) (auth.User, auth.Grant, error)
 
 // verify takes a code for the sign-in that the request continues, or, where there is
 // none, for the session that it has.
-func (h *Handler) verify(w http.ResponseWriter, r *http.Request, method string, again inSession) {
+func (h *Handler) verify(w http.ResponseWriter, r *http.Request, method string, again proveAgain) {
 	var body verifyRequest
 	if err := route.Decode(r, &body); err != nil {
 		problem.Write(w, r, err)
@@ -54,7 +54,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, method string, 
 	var met Met
 	if err == nil {
 		met, err = h.svc.Meet(r.Context(), challenge, MeetParams{
-			Method: method, Code: body.Code, TrustDevice: body.TrustDevice, Client: auth.ClientOf(r),
+			Method: method, Code: body.Code, TrustDevice: body.TrustDevice, Device: h.cfg.Auth.Device(r), Client: auth.ClientOf(r),
 		})
 	}
 	if err != nil {
@@ -67,7 +67,7 @@ func (h *Handler) verify(w http.ResponseWriter, r *http.Request, method string, 
 	h.cfg.Auth.Answer(w, r, auth.Answer{User: met.User, Outcome: met.Outcome})
 }
 
-func (h *Handler) verifyInSession(w http.ResponseWriter, r *http.Request, code string, again inSession) {
+func (h *Handler) verifyInSession(w http.ResponseWriter, r *http.Request, code string, again proveAgain) {
 	caller, err := h.cfg.Caller(r)
 	switch problem.KindOf(err) {
 	case problem.Unauthenticated, problem.PermissionDenied:

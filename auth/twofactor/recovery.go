@@ -137,7 +137,11 @@ const factorRecovery = "recovery"
 // CheckRecovery implements account.SecondFactors: it charges a guess and returns
 // what uses the recovery code up, in the transaction of what it permits.
 func (s *Service) CheckRecovery(ctx context.Context, userID, typed string) (account.FactorProof, error) {
-	guess, err := s.cfg.Auth.Charge(ctx, factorRecovery, userID, recoveryPace())
+	return s.checkRecovery(ctx, inSession(userID), userID, typed)
+}
+
+func (s *Service) checkRecovery(ctx context.Context, g guesser, userID, typed string) (account.FactorProof, error) {
+	guess, err := s.cfg.Auth.Charge(ctx, factorRecovery+g.of, g.recovery, recoveryPace())
 	if err != nil {
 		return account.FactorProof{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
@@ -13,16 +14,43 @@ import (
 	"github.com/tenon-go/tenon/problem"
 )
 
-// Charges of codes of apps: twenty a day, whatever route they come by.
+// Guesses at codes of apps: twenty a day each. Whoever knows the password comes as far
+// as the second step, so that guesses there, in known devices and in sessions are
+// counted apart: strangers use up nobody's but their own (rule R9).
 const (
 	factorTOTP    = "totp"
 	factorPending = "totp-pending"
+	ofDevice      = "-device"
+	ofSession     = "-session"
 )
 
 func codePace() auth.Pace { return auth.Pace{Cap: 20, Window: 24 * time.Hour} }
 
-func (s *Service) charge(ctx context.Context, factor, userID string) (auth.GuessKey, error) {
-	key, err := s.cfg.Auth.Charge(ctx, factor, userID, codePace())
+// guesser is who guesses at somebody's factors.
+type guesser struct {
+	of            string // ofDevice, ofSession, or empty for strangers
+	app, recovery string // whose guesses at each factor are counted together
+}
+
+func inSession(userID string) guesser { return guesser{ofSession, userID, userID} }
+
+// guesser returns who guesses in a second step.
+func (s *Service) guesser(ctx context.Context, c auth.Challenge, device string) (guesser, error) {
+	known, err := s.cfg.Auth.KnownDevice(ctx, device)
+	switch {
+	case err == nil && known.UserID == c.UserID:
+		account := c.UserID + "\x00" + known.ID
+		return guesser{ofDevice, account, account}, nil
+	case err != nil && !errors.Is(err, auth.ErrDeviceNotFound):
+		return guesser{}, err
+	}
+	// Recovery codes are not guessed at with success, only kept from their owner: with
+	// another password, which strangers do not know, they are free again.
+	return guesser{"", c.UserID, c.UserID + "\x00" + strconv.FormatInt(c.SecurityVersion, 10)}, nil
+}
+
+func (s *Service) charge(ctx context.Context, factor, account string) (auth.GuessKey, error) {
+	key, err := s.cfg.Auth.Charge(ctx, factor, account, codePace())
 	if refused, ok := errors.AsType[*problem.Error](err); ok && errors.Is(err, auth.ErrTooManyAttempts) {
 		return auth.GuessKey{}, ErrFactorLocked.WithRetryAfter(refused.RetryAfter)
 	}
@@ -34,11 +62,15 @@ func (s *Service) charge(ctx context.Context, factor, userID string) (auth.Guess
 // code permits. Errors: ErrNotEnrolled, ErrInvalidCode, ErrFactorLocked,
 // auth.ErrInTransaction, totp.ErrFIPS.
 func (s *Service) CheckTOTP(ctx context.Context, userID, code string) (account.FactorProof, error) {
+	return s.checkTOTP(ctx, inSession(userID), userID, code)
+}
+
+func (s *Service) checkTOTP(ctx context.Context, g guesser, userID, code string) (account.FactorProof, error) {
 	e, err := s.store.EnrolmentOf(ctx, userID, true)
 	if err != nil {
 		return account.FactorProof{}, fmt.Errorf("twofactor: find the app: %w", err)
 	}
-	guess, err := s.charge(ctx, factorTOTP, userID)
+	guess, err := s.charge(ctx, factorTOTP+g.of, g.app)
 	if err != nil {
 		return account.FactorProof{}, err
 	}
@@ -78,7 +110,10 @@ type MeetParams struct {
 	Code   string
 	// TrustDevice asks that the browser may skip this step from now on.
 	TrustDevice bool
-	Client      auth.Client
+	// Device is the cookie of a known device, if the browser has one: see
+	// auth.Handler.Device.
+	Device string
+	Client auth.Client
 }
 
 // Met is a sign-in that is complete.
@@ -133,11 +168,15 @@ func (s *Service) Meet(ctx context.Context, c auth.Challenge, p MeetParams) (Met
 
 // check charges and checks the code of a second step.
 func (s *Service) check(ctx context.Context, c auth.Challenge, p MeetParams) (account.FactorProof, error) {
-	switch p.Method {
-	case auth.MethodTOTP:
-		return s.CheckTOTP(ctx, c.UserID, p.Code)
-	case auth.MethodRecovery:
-		return s.CheckRecovery(ctx, c.UserID, p.Code)
+	if p.Method == auth.MethodTOTP || p.Method == auth.MethodRecovery {
+		g, err := s.guesser(ctx, c, p.Device)
+		switch {
+		case err != nil:
+			return account.FactorProof{}, err
+		case p.Method == auth.MethodTOTP:
+			return s.checkTOTP(ctx, g, c.UserID, p.Code)
+		}
+		return s.checkRecovery(ctx, g, c.UserID, p.Code)
 	}
 	if err := s.offersMail(ctx, c); err != nil {
 		return account.FactorProof{}, err

@@ -27,7 +27,7 @@ type features []feature.Wired
 func (a *App) wireFeatures() error {
 	kit := feature.Kit{
 		DB: a.DB, Keys: a.Keys, Auth: a.Auth, AuthHTTP: a.authHTTP, Users: a.users, Sessions: sessions{a.Sessions},
-		Caller: a.Caller, RenewSession: a.RenewSession, OtherWays: a.otherWays, NeedsPasskey: a.needsPasskey,
+		Caller: a.Caller, RenewSession: a.RenewSession, OtherWays: a.otherWays, NeedsPasskey: a.needsPasskey, Strengthen: a.strengthen,
 		BaseURL: a.cfg.BaseURL, MountPath: a.cfg.MountPath, ProductName: a.cfg.ProductName,
 		FreshFor: account.DefaultFreshFor, Logger: a.cfg.Logger, Now: a.DB.Now,
 	}
@@ -54,6 +54,11 @@ func (a *App) needsPasskey(ctx context.Context, user auth.User) (bool, error) {
 	}
 	factors, err := a.TwoFactor.Factors(ctx, user.ID)
 	return !factors.TOTP, err
+}
+
+// strengthen makes a passkey the second factor in the place of mailed codes.
+func (a *App) strengthen(ctx context.Context, user auth.User) error {
+	return a.TwoFactor.Strengthen(ctx, user.ID)
 }
 
 func (f features) routes() route.Table {

@@ -6,10 +6,35 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth/passkey/passkeytest"
+	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 )
+
+func mailCodes(c *tenon.Config) { c.TwoFactor = twofactor.Policy{MailCodes: true} }
+
+// Every way to turn a second factor on answers recovery codes: a mailed code is no
+// second step after the mailbox.
+func TestR11_WithMailedCodesRecoveryCodesFollowTheMailbox(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		got := b.post("/two-factor/enable", map[string]any{"password": password, "method": "otp"})
+		assert.Equal(t, got.StatusCode, http.StatusOK)
+		codes, _ := got.decode(t)["backupCodes"].([]any)
+		assert.Len(t, codes, 10)
+		for _, code := range codes[:2] {
+			w.later()
+			c := w.browser(t)
+			link := c.useLink(w.magicLink(t, c, email)).decode(t)
+			assert.Equal(t, link["twoFactorMethods"], any([]any{"backup_code"}))
+			assert.Equal(t, c.post("/two-factor/verify-backup-code", map[string]any{"code": code}).StatusCode, http.StatusOK)
+			assert.True(t, c.isSignedIn(), "in by the mailbox and a recovery code")
+		}
+	}, mailCodes)
+}
 
 // R16: the token of a challenge in the hands of a page gets the page no tokens.
 func TestR16_NoTokensForPagesInTheSecondStep(t *testing.T) {
@@ -42,6 +67,24 @@ func TestR16_NoTokensForPagesInTheSecondStep(t *testing.T) {
 		}
 		assert.Equal(t, w.count(t, "tenon_sessions"), sessions)
 	}, withPasskeys)
+}
+
+// A passkey that joins a mailed code is what the second step asks for from then on,
+// and so does a step-up (rule R12).
+func TestR12_APasskeyBesideAMailedCodeIsWhatAStepUpTakes(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		assert.Equal(t, b.post("/two-factor/enable", map[string]any{"password": password, "method": "otp"}).StatusCode, http.StatusOK)
+		assert.Equal(t, b.post("/step-up", map[string]any{"password": password}).StatusCode, http.StatusOK)
+		a := passkeytest.New(base)
+		assert.Equal(t, b.addPasskey(a).StatusCode, http.StatusOK)
+		bundbtest.ClockOf(w.db).Advance(time.Hour)
+		assert.Equal(t, b.post("/step-up", map[string]any{"password": password}).code(t), "SECOND_FACTOR_REQUIRED")
+		assert.Equal(t, b.post("/two-factor/disable", map[string]any{"password": password}).code(t), "SESSION_NOT_FRESH")
+		assert.Equal(t, b.stepUpByPasskey(a).StatusCode, http.StatusOK)
+		assert.Equal(t, b.post("/two-factor/disable", map[string]any{"password": password}).StatusCode, http.StatusOK)
+	}, mailCodes, withPasskeys)
 }
 
 // R9: whoever knows the password guesses at the second factor until no more guesses

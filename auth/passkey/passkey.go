@@ -55,6 +55,9 @@ type Config struct {
 	// NeedsPasskey reports whether the user has turned a second factor on and only a
 	// passkey can be it. It joins the transaction of ctx. Defaults to no.
 	NeedsPasskey func(ctx context.Context, user auth.User) (bool, error)
+	// Strengthen is told in the transaction in which a user gets a passkey, for what a
+	// passkey takes the place of. Defaults to nothing.
+	Strengthen func(ctx context.Context, user auth.User) error
 	// OtherWays reports whether the user can sign in without a password and without
 	// a passkey, such as by mailed links. Defaults to no.
 	OtherWays func(ctx context.Context, user auth.User) (bool, error)
@@ -111,6 +114,9 @@ func New(store Store, cfg Config) (*Service, error) {
 	}
 	if cfg.OtherWays == nil {
 		cfg.OtherWays = no
+	}
+	if cfg.Strengthen == nil {
+		cfg.Strengthen = func(context.Context, auth.User) error { return nil }
 	}
 	if err := cfg.validate(store); err != nil {
 		return nil, err

@@ -86,11 +86,14 @@ func (s *Service) Register(ctx context.Context, c Caller, response []byte, name 
 		return Passkey{}, err
 	}
 	change := auth.Change{UserID: userID, From: c.SecurityVersion, KeepSession: c.Principal.SessionID, Notice: MailAdded}
-	err = s.cfg.Auth.Secure(ctx, change, func(ctx context.Context, _ auth.User) error {
+	err = s.cfg.Auth.Secure(ctx, change, func(ctx context.Context, user auth.User) error {
 		if _, err := s.room(ctx, userID); err != nil {
 			return err
 		}
 		if err := s.store.Add(ctx, p); err != nil {
+			return err
+		}
+		if err := s.cfg.Strengthen(ctx, user); err != nil {
 			return err
 		}
 		return hook.Call(ctx, s.cfg.Hooks.PasskeyAdded, Added{Passkey: p, Client: c.Client})

@@ -54,7 +54,7 @@ func (s *Service) Enable(ctx context.Context, c account.Caller, p EnableParams) 
 	}
 	switch p.Method {
 	case auth.MethodMailCode:
-		return Enabled{Method: p.Method}, s.enableMailCodes(ctx, c)
+		return s.enableMailCodes(ctx, c, user)
 	case auth.MethodPasskey:
 		return s.enablePasskeys(ctx, c, user)
 	}
@@ -283,47 +283,59 @@ func (s *Service) elevate(ctx context.Context, c account.Caller, user auth.User,
 }
 
 // enableMailCodes makes mailed codes the second step of an account with nothing
-// stronger (rule R11).
-func (s *Service) enableMailCodes(ctx context.Context, c account.Caller) error {
-	err := s.secure(ctx, c, MailEnabled, func(ctx context.Context, u auth.User) error {
-		factors, err := s.Factors(ctx, u.ID)
-		if err != nil {
-			return err
+// stronger. After the mailbox they are none, and only recovery codes are left (rule
+// R11).
+func (s *Service) enableMailCodes(ctx context.Context, c account.Caller, user auth.User) (Enabled, error) {
+	return s.enableNow(ctx, c, user, auth.MethodMailCode, func(ctx context.Context) error {
+		factors, err := s.Factors(ctx, user.ID)
+		if err == nil && (factors.TOTP || factors.Passkeys > 0) {
+			err = ErrTOTPFirst
 		}
-		if factors.TOTP || factors.Passkeys > 0 {
-			return ErrTOTPFirst
-		}
-		return s.turnOn(ctx, &u, s.now(), true)
+		return err
 	})
-	if err != nil {
-		return fmt.Errorf("twofactor: turn mailed codes on: %w", err)
+}
+
+// Strengthen ends mailed codes as the second step of a user who has just got something
+// stronger: the door asks for that from then on, and so does a step-up (rules R11,
+// R12). Call it in the transaction of Auth.Secure in which that is added.
+func (s *Service) Strengthen(ctx context.Context, userID string) error {
+	if err := s.store.SetMailFactor(ctx, userID, false); err != nil {
+		return fmt.Errorf("twofactor: strengthen: %w", err)
 	}
 	return nil
 }
 
 // enablePasskeys makes the passkeys that the user has a second step, too.
 func (s *Service) enablePasskeys(ctx context.Context, c account.Caller, user auth.User) (Enabled, error) {
+	return s.enableNow(ctx, c, user, auth.MethodPasskey, func(ctx context.Context) error {
+		n, err := s.passkeys(ctx, user.ID)
+		if err == nil && n == 0 {
+			err = ErrNoPasskey
+		}
+		return err
+	})
+}
+
+// enableNow turns a second factor on that needs no confirmation, with new recovery
+// codes, if permit, inside the change, permits it.
+func (s *Service) enableNow(ctx context.Context, c account.Caller, user auth.User, method string, permit func(ctx context.Context) error) (Enabled, error) {
 	shown, rows, err := s.newRecoveryCodes(ctx, user.ID)
 	if err != nil {
 		return Enabled{}, err
 	}
 	err = s.secure(ctx, c, MailEnabled, func(ctx context.Context, u auth.User) error {
-		n, err := s.passkeys(ctx, u.ID)
-		if err != nil {
+		if err := permit(ctx); err != nil {
 			return err
-		}
-		if n == 0 {
-			return ErrNoPasskey
 		}
 		if err := s.store.PutRecoveryCodes(ctx, u.ID, rows); err != nil {
 			return err
 		}
-		return s.turnOn(ctx, &u, s.now(), false)
+		return s.turnOn(ctx, &u, s.now(), method == auth.MethodMailCode)
 	})
 	if err != nil {
-		return Enabled{}, fmt.Errorf("twofactor: turn passkeys on: %w", err)
+		return Enabled{}, fmt.Errorf("twofactor: turn on: %w", err)
 	}
-	return Enabled{Method: auth.MethodPasskey, RecoveryCodes: shown}, nil
+	return Enabled{Method: method, RecoveryCodes: shown}, nil
 }
 
 // Disable turns the second factor off and deletes the app and the recovery codes. The

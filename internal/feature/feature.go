@@ -47,6 +47,9 @@ type Kit struct {
 	// NeedsPasskey reports whether a user has turned a second factor on and only a
 	// passkey can be it. It joins the transaction of ctx.
 	NeedsPasskey func(ctx context.Context, user auth.User) (bool, error)
+	// Strengthen is to be called in the transaction in which a user gets a credential
+	// that is a second factor.
+	Strengthen func(ctx context.Context, user auth.User) error
 	// BaseURL, MountPath and ProductName are those of tenon.Config.
 	BaseURL, MountPath, ProductName string
 	// FreshFor is how long a proof permits what is sensitive.

@@ -37,7 +37,7 @@ func (f Feature) Schemas() []bundb.Schema { return []bundb.Schema{Schema()} }
 func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	cfg := f.cfg
 	cfg.Auth, cfg.Users, cfg.Sessions, cfg.OtherWays = k.Auth, k.Users, k.Sessions, k.OtherWays
-	cfg.NeedsPasskey = k.NeedsPasskey
+	cfg.NeedsPasskey, cfg.Strengthen = k.NeedsPasskey, k.Strengthen
 	cfg.BaseURL, cfg.ProductName, cfg.FreshFor, cfg.Now = k.BaseURL, k.ProductName, k.FreshFor, k.Now
 	svc, err := passkey.New(NewStore(k.DB), cfg)
 	if err != nil {

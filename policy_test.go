@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/auth/passkey/passkeytest"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/internal/route"
@@ -157,4 +158,29 @@ func TestR17_CachesForgetWhatAPolicyCloses(t *testing.T) {
 		assert.Equal(t, b.post("/organization/set-second-factor-policy", body).StatusCode, http.StatusOK)
 		assert.Equal(t, b.atHost(site).code(t), "SECOND_FACTOR_REQUIRED")
 	}, func(c *tenon.Config) { c.SessionCache = &sessioncache.Config{Bound: 30 * time.Second} })
+}
+
+// What is marked is enough: a restricted session enrols, and is open by that (rule R13).
+func TestR13_ARestrictedSessionEnrolsItsWayOut(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b := w.signedIn(t, email)
+		assert.Equal(t, b.get("/list-accounts").code(t), "SECOND_FACTOR_REQUIRED")
+		a := w.enrol(t, b)
+		assert.Equal(t, b.get("/list-accounts").StatusCode, http.StatusOK)
+		c := w.trusting(t, a, email)
+		assert.Equal(t, c.get("/list-accounts").StatusCode, http.StatusOK)
+		// A trusted device is spared the question, and not the policy: it steps up.
+		assert.False(t, c.asked(email), "the device is trusted")
+		assert.Equal(t, c.get("/list-accounts").code(t), "SECOND_FACTOR_REQUIRED")
+		assert.Equal(t, c.post("/two-factor/verify-backup-code", map[string]any{"code": a.codes[0]}).StatusCode, http.StatusOK)
+		assert.Equal(t, c.get("/list-accounts").StatusCode, http.StatusOK)
+
+		d := w.signedIn(t, "bob@example.com")
+		key := passkeytest.New(base)
+		assert.Equal(t, d.addPasskey(key).StatusCode, http.StatusOK)
+		assert.Equal(t, d.get("/list-accounts").code(t), "SECOND_FACTOR_REQUIRED")
+		assert.Equal(t, d.stepUpByPasskey(key).StatusCode, http.StatusOK)
+		assert.Equal(t, d.get("/list-accounts").StatusCode, http.StatusOK)
+	}, withPasskeys, demandSecondFactor)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/authbun"
 	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
@@ -266,6 +267,9 @@ func TestPromise1_TrustedDevicesAreAtomic(t *testing.T) {
 			_, err := w.TwoFactor.Trust(ctx, user, auth.Client{})
 			return err
 		}))
+		caller := account.Caller{Principal: &principal.Principal{UserID: user.ID, SessionID: "s"}, SecurityVersion: user.SecurityVersion}
+		revoked := w.trusting(t, a, email).trustedDevices()[0]["id"].(string)
+		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error { return w.TwoFactor.RevokeTrusted(ctx, caller, revoked) })
 		attempt := auth.TrustedAttempt{UserID: user.ID, SecurityVersion: user.SecurityVersion, Raw: raw}
 		for range 2 { // a rotation, then a replay
 			bundbtest.RequireAtomic(t, w.db, inTx(func(ctx context.Context) error {

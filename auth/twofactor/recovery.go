@@ -102,25 +102,40 @@ func recoveryMAC(key []byte, userID, code string) []byte {
 	return h.Sum(nil)
 }
 
-// recoveryVerifiers returns what a code looks like under each key that the user's
-// codes were hashed under: one, as they are made together.
-func (s *Service) recoveryVerifiers(ctx context.Context, userID, code string) ([]token.Verifier, error) {
-	keys, err := s.store.RecoveryKeys(ctx, userID)
+// recoveryKeys returns the keys that the user's codes were hashed under, of which there
+// is one, as they are made together, and how many codes are left. Codes whose key was
+// destroyed are nothing any more.
+func (s *Service) recoveryKeys(ctx context.Context, userID string) (keys map[string][]byte, left int, err error) {
+	counts, err := s.store.RecoveryKeys(ctx, userID)
 	if err != nil {
-		return nil, fmt.Errorf("twofactor: find recovery codes: %w", err)
+		return nil, 0, fmt.Errorf("twofactor: find recovery codes: %w", err)
 	}
-	if len(keys) == 0 {
-		return nil, ErrNoRecoveryCodes
-	}
-	var all []token.Verifier
-	for kid := range keys {
+	keys = make(map[string][]byte, len(counts))
+	for kid, n := range counts {
 		key, err := s.cfg.Keys.Subkey(ctx, crypto.PurposeToken, labelRecovery, kid)
 		if errors.Is(err, crypto.ErrKeyDestroyed) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("twofactor: key of a recovery code: %w", err)
+			return nil, 0, fmt.Errorf("twofactor: key of a recovery code: %w", err)
 		}
+		keys[kid] = key
+		left += n
+	}
+	return keys, left, nil
+}
+
+// recoveryVerifiers returns what a code looks like under each of those keys.
+func (s *Service) recoveryVerifiers(ctx context.Context, userID, code string) ([]token.Verifier, error) {
+	keys, left, err := s.recoveryKeys(ctx, userID)
+	if err != nil {
+		return nil, err
+	}
+	if left == 0 {
+		return nil, ErrNoRecoveryCodes
+	}
+	var all []token.Verifier
+	for kid, key := range keys {
 		all = append(all, token.Verifier{KID: kid, MAC: recoveryMAC(key, userID, code)})
 	}
 	return all, nil
@@ -189,15 +204,8 @@ func (s *Service) tellRecoveryUsed(ctx context.Context, userID string) error {
 }
 
 func (s *Service) recoveryCodesLeft(ctx context.Context, userID string) (int, error) {
-	keys, err := s.store.RecoveryKeys(ctx, userID)
-	if err != nil {
-		return 0, fmt.Errorf("twofactor: count recovery codes: %w", err)
-	}
-	left := 0
-	for _, n := range keys {
-		left += n
-	}
-	return left, nil
+	_, left, err := s.recoveryKeys(ctx, userID)
+	return left, err
 }
 
 // GenerateRecoveryCodes replaces all recovery codes and returns the new ones, which

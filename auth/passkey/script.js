@@ -9,7 +9,8 @@
 //     <label>Name <input name="name"></label><button>Add a passkey</button>
 //   </form>
 //
-// The forms are shown, and what is marked data-passkey-missing is hidden, where the browser can. "sign-in" continues a
+// The forms are shown, and what is marked data-passkey-missing is hidden, where the browser can; where it cannot, the
+// mark becomes data-passkey-missing="yes", for stylesheets that hide what is not known yet. "sign-in" continues a
 // sign-in that waits for its second step, too, and may have a checkbox named trustDevice. data-next is where the browser goes then, unless the sign-in knows
 // better; data-stale where it goes to prove again who is there. data-autofill offers passkeys in the field with
 // autocomplete="username webauthn". What went wrong is told in the form's [data-passkey-message], or in one that is
@@ -139,8 +140,8 @@
 
   // offer keeps passkeys among what the browser fills in, until one is chosen or a form is used.
   async function offer(form) {
-    const able = await window.PublicKeyCredential.isConditionalMediationAvailable?.().catch(() => false);
-    if (!able || !document.querySelector("input[autocomplete~=webauthn]")) return;
+    const offers = await window.PublicKeyCredential.isConditionalMediationAvailable?.().catch(() => false);
+    if (!offers || !document.querySelector("input[autocomplete~=webauthn]")) return;
     for (let stopped = false; !stopped;) {
       const abort = new AbortController();
       const renew = setTimeout(() => abort.abort(), life);
@@ -175,8 +176,12 @@
     });
   }
 
-  if (!window.PublicKeyCredential || !navigator.credentials) return;
-  for (const note of document.querySelectorAll("[data-passkey-missing]")) note.hidden = true;
+  const able = Boolean(window.PublicKeyCredential && navigator.credentials);
+  for (const note of document.querySelectorAll("[data-passkey-missing]")) {
+    note.hidden = able;
+    note.dataset.passkeyMissing = able ? "no" : "yes";
+  }
+  if (!able) return;
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     const kind = form.dataset.passkey;
     if (!(kind in ceremonies)) continue;

@@ -50,7 +50,7 @@ describe("passkeys on the quickstart's pages", { timeout: 300_000 }, () => {
       before(async () => { server = await start(database); });
       after(async () => { assert.equal(await server?.stop(), 0, "SIGTERM: exit code"); });
 
-      for (const look of database === "sqlite" ? looks : looks.slice(0, 1)) {
+      for (const look of looks.slice(0, database === "sqlite" ? 2 : 1)) {
         test(`add, sign in, rename, delete, ${look.name}`, async () => {
           const who = await holder(browser, server, look), { page } = who;
           const email = await member(server, who);
@@ -98,13 +98,20 @@ describe("passkeys on the quickstart's pages", { timeout: 300_000 }, () => {
       }
 
       test("a field that is filled in with a passkey signs in", async () => {
-        const who = await holder(browser, server), { page } = who;
+        const who = await holder(browser, server), { page, context } = who;
         await member(server, who);
         await add(who, "My phone");
         await signOut(who);
+        const asked = [];
+        await context.exposeFunction("asked", (mediation) => asked.push(mediation));
+        await context.addInitScript(() => {
+          const get = navigator.credentials.get.bind(navigator.credentials);
+          navigator.credentials.get = (options) => { window.asked(options.mediation); return get(options); };
+        });
         await who.there(true); // chooses what the field offers
         await page.goto("/");
         await hello(who);
+        assert.deepEqual(asked, ["conditional"], "nothing pops up by itself");
         assert.deepEqual(who.faults, []);
         await who.close();
       });

@@ -20,7 +20,7 @@ describe("the second factor in Chromium", { timeout: 300_000 }, () => {
       before(async () => { server = await start(database); });
       after(async () => { assert.equal(await server?.stop(), 0, "SIGTERM: exit code"); });
 
-      for (const look of database === "sqlite" ? looks : looks.slice(0, 1)) {
+      for (const look of looks.slice(0, database === "sqlite" ? 2 : 1)) {
         test(`enrol, sign in in two steps, recover, turn off, ${look.name}`, async () => {
           const who = await person(browser, server, look), { page } = who;
           const email = await member(server, who);

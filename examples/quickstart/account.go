@@ -43,16 +43,13 @@ func (s *server) deleteAccount(w http.ResponseWriter, r *http.Request) {
 
 // prove steps up with the password of the form, and hands the browser the session's
 // new token. With a second factor only that makes a session fresh: whoever did not
-// prove it lately is asked at /confirm, and the password is checked beside it.
+// prove it lately is refused by what comes next, and asked at /confirm.
 func (s *server) prove(w http.ResponseWriter, r *http.Request) (account.Caller, error) {
 	caller, err := s.app.Caller(r)
 	if err != nil {
 		return account.Caller{}, err
 	}
 	if caller.Principal.SecondFactor {
-		if !caller.Fresh {
-			return account.Caller{}, account.ErrNotFresh
-		}
 		return caller, s.app.Account.VerifyPassword(r.Context(), caller, r.PostFormValue("password"))
 	}
 	proof, err := s.app.Account.StepUp(r.Context(), caller, account.StepUpParams{Password: r.PostFormValue("password")})

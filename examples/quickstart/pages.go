@@ -98,7 +98,7 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, view, err)
 		return
 	}
-	http.Redirect(w, r, s.app.Enter(w, r, outcome), http.StatusSeeOther)
+	http.Redirect(w, r, s.app.Enter(w, r, outcome), http.StatusSeeOther) //nolint:gosec // a checked target
 }
 
 func (s *server) signOut(w http.ResponseWriter, r *http.Request) {
@@ -153,6 +153,7 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 	_, _ = page.WriteTo(w) // who asked may be gone
 }
 
-func (s *server) file(w http.ResponseWriter, r *http.Request) {
-	http.ServeFileFS(w, r, web, "web"+r.URL.Path)
+// file serves one of the embedded files.
+func file(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { http.ServeFileFS(w, r, web, name) }
 }

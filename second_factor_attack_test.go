@@ -115,6 +115,9 @@ func TestR9_GuessesAtTheSecondFactorLockNoOwnerOut(t *testing.T) {
 				}
 			}
 		}
+		thief := w.signedIn(t, "bob@example.com") // a known device, of somebody else
+		thief.signIn(email)
+		assert.Equal(t, thief.post("/two-factor/verify-totp", map[string]any{"code": a.code(t)}).StatusCode, http.StatusTooManyRequests)
 		assert.Equal(t, b.post("/step-up", map[string]any{"totpCode": a.code(t)}).StatusCode, http.StatusOK)
 		assert.Equal(t, b.post("/step-up", map[string]any{"backupCode": a.codes[0]}).StatusCode, http.StatusOK)
 		for _, body := range []map[string]any{{"code": a.code(t)}, {"code": a.codes[1]}} {
@@ -126,6 +129,12 @@ func TestR9_GuessesAtTheSecondFactorLockNoOwnerOut(t *testing.T) {
 			got := home.post(path, body)
 			assert.Equal(t, got.StatusCode, http.StatusOK)
 		}
+		// With a new password, which they do not know, strangers keep nobody from the
+		// recovery codes, wherever the owner is.
+		abroad := w.browser(t)
+		assert.Equal(t, abroad.reset(w.newResetLink(t, email), "another good one").StatusCode, http.StatusOK)
+		abroad.signInWith(email, "another good one")
+		assert.Equal(t, abroad.post("/two-factor/verify-backup-code", map[string]any{"code": a.codes[2]}).StatusCode, http.StatusOK)
 	})
 }
 

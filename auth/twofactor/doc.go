@@ -19,7 +19,8 @@
 // # What a code is worth
 //
 // Every code is charged before it is looked at (rule R8): five end a challenge, the
-// fifth ends a session, and after twenty in a day only recovery codes help. An app's
+// fifth ends a session, and after twenty in a day only recovery codes help. Guesses in
+// sessions, in known devices and of strangers are counted apart (rule R9). An app's
 // code is accepted once: the last accepted step rises by one guarded statement, in
 // the transaction of whatever the code permits and whatever the route. A recovery
 // code is used by one guarded statement, too, and its owner is told.

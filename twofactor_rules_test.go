@@ -360,6 +360,25 @@ func (w *world) lastLink(t testing.TB, to string) string {
 	return message.Links[0]
 }
 
+// Whoever sits down at a browser in which somebody else's sign-in waits can begin one
+// of their own.
+func TestAnAbandonedSecondStepCanBeLeft(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		a := w.enrol(t, w.signedIn(t, email))
+		w.later()
+		b := w.browser(t)
+		assert.Contains(t, b.post("/sign-in/email", map[string]any{"email": email, "password": password}).body, "twoFactorRedirect")
+		page := b.page("/two-factor/challenge")
+		assert.Contains(t, page.body, "Sign in as somebody else")
+		left := b.formOf(page, "/two-factor/challenge", url.Values{"method": {"totp"}, "leave": {"1"}})
+		assert.Equal(t, left.StatusCode, http.StatusSeeOther)
+		assert.Equal(t, left.Header.Get("Location"), "/")
+		assert.Equal(t, b.post("/two-factor/verify-totp", map[string]any{"code": a.code(t)}).StatusCode, http.StatusUnauthorized)
+		assert.False(t, b.isSignedIn(), "nobody is signed in")
+	})
+}
+
 func TestR25_TheHostsOwnPageOfTheSecondFactor(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {

@@ -23,6 +23,7 @@ type pageRequest struct {
 	Method      string `json:"method" required:"true" enum:"totp,otp,backup_code" description:"What the code is"`
 	Code        string `json:"code" maxLength:"100" description:"The code, as it is read"`
 	Send        string `json:"send" maxLength:"1" description:"Mails a code first"`
+	Leave       string `json:"leave" maxLength:"1" description:"Forgets the sign-in, so that somebody else can begin one"`
 	TrustDevice string `json:"trustDevice" maxLength:"4" description:"Asks not to be asked again in this browser"`
 }
 
@@ -68,6 +69,11 @@ func (h *Handler) ChallengePage(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) MeetByPage(w http.ResponseWriter, r *http.Request) {
 	var body pageRequest
 	err := route.Decode(r, &body)
+	if err == nil && body.Leave != "" {
+		h.cfg.Auth.LeaveChallenge(w)
+		link.SeeOther(w, "/")
+		return
+	}
 	var challenge auth.Challenge
 	if err == nil {
 		challenge, _, err = h.cfg.Auth.Challenge(r, "")
@@ -141,8 +147,13 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, query pageQuery, 
 			card.Form.Fields[0].Error = fixOf(query.Method)
 		}
 	}
+	// In another's hands the browser must be able to forget whose sign-in waits.
+	card.Leave = &page.Form{
+		Action: "challenge", Nonce: h.site.Nonces.Issue(w, r), Submit: "Sign in as somebody else",
+		Hidden: []page.Hidden{{Name: "method", Value: auth.MethodTOTP}, {Name: "leave", Value: "1"}},
+	}
 	if card.Form != nil {
-		card.Form.Nonce = h.site.Nonces.Issue(w, r)
+		card.Form.Nonce = card.Leave.Nonce
 	}
 	h.site.Pages.Write(w, r, status, card)
 }

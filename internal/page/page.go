@@ -79,6 +79,9 @@ type Card struct {
 	Passkey *Passkey
 	// Links follow at the end.
 	Links []Link
+	// Leave is a way out of what the page is about, if there is one: a form without
+	// fields, whose button looks like a link.
+	Leave *Form
 	// Reference is small print, such as the request's id.
 	Reference string
 	// RedirectTo is where a successful form may send the browser on to, if to

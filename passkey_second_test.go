@@ -254,3 +254,61 @@ func TestR11_AKeyThatGetsAPINLaterIsASecondFactorStill(t *testing.T) {
 		assert.Equal(t, w.count(t, "tenon_sessions WHERE channels LIKE '%:uv%'"), 0)
 	}, func(c *tenon.Config) { c.Passkeys = passkeybun.New(passkey.Config{AllowUnverified: true}) })
 }
+
+// The answer to options belongs to the sign-in that they were made for: to its user,
+// to the version of the account, to the kind of client.
+func TestR10_AnAnswerMeetsNoOtherSignIn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		const bob = "bob@example.com"
+		_, bobs := w.withPasskey(t, bob)
+		owner, key := w.secured(t, email)
+		other, _ := w.secured(t, "eve@example.com")
+		sessions := w.count(t, "tenon_sessions")
+
+		half := w.halfway(t, email)
+		_, raw := half.options()
+		half.signIn("eve@example.com") // the same browser begins anew, as somebody else
+		assert.Equal(t, half.authenticate(key.Get(t, raw)).code(t), "INVALID_TWO_FACTOR_COOKIE")
+
+		half = w.halfway(t, email)
+		_, raw = half.options()
+		assert.Equal(t, owner.stepUpByPasskey(key).StatusCode, http.StatusOK)
+		assert.Equal(t, owner.post("/two-factor/generate-backup-codes", map[string]any{"password": password}).StatusCode, http.StatusOK)
+		half.signIn(email)
+		assert.Equal(t, half.authenticate(key.Get(t, raw)).code(t), "INVALID_TWO_FACTOR_COOKIE")
+
+		p := &program{browser: half}
+		first := w.browser(t).bearer(t, "/sign-in/email", credentials(email, password))
+		options := p.post("/passkey/generate-authenticate-options", map[string]any{"challengeToken": first.decode(t)["challengeToken"]})
+		got := half.post("/passkey/verify-authentication", map[string]any{
+			"response": json.RawMessage(key.Get(t, []byte(options.body))), "ceremonyToken": options.decode(t)["ceremonyToken"],
+		})
+		assert.Equal(t, got.code(t), "INVALID_TWO_FACTOR_COOKIE")
+		assert.Equal(t, w.count(t, "tenon_sessions"), sessions)
+		assert.True(t, other.isSignedIn() && !half.isSignedIn(), "nobody came in")
+
+		// Options of a sign-in are for whoever answers, though another user is halfway.
+		fresh := w.browser(t)
+		_, raw = fresh.options()
+		fresh.signIn(email)
+		assert.Equal(t, fresh.authenticate(bobs.Get(t, raw)).StatusCode, http.StatusOK)
+		assert.Contains(t, fresh.get("/get-session").body, bob)
+	}, withPasskeys)
+}
+
+// One that was registered without verifying its user counts once, whatever the host
+// asks for today.
+func TestR11_AnUnverifiedPasskeyNeverCountsTwice(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b, a := w.secured(t, email)
+		_, err := w.db.Raw(t.Context()).ExecContext(t.Context(), "UPDATE tenon_passkeys SET user_verified = FALSE")
+		assert.NoError(t, err)
+		half := w.halfway(t, email)
+		assert.Equal(t, half.signInByPasskey(a).StatusCode, http.StatusOK)
+		assert.Equal(t, b.stepUpByPasskey(a).StatusCode, http.StatusOK)
+		assert.Equal(t, w.count(t, "tenon_sessions WHERE channels LIKE '%:uv%'"), 0)
+		assert.Equal(t, w.count(t, "tenon_sessions WHERE channels LIKE 'password passkey:%'"), 2)
+	}, withPasskeys)
+}

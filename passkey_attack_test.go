@@ -217,6 +217,10 @@ func TestAClonedPasskeyIsRefusedAndTold(t *testing.T) {
 		assert.Equal(t, w.browser(t).signInByPasskey(clone).code(t), "AUTHENTICATION_FAILED")
 		assert.Equal(t, w.browser(t).signInByPasskey(a).StatusCode, http.StatusOK)
 		assert.Equal(t, w.signCount(t), 4)
+		same, told := uint32(4), w.count(t, "clones")
+		clone.Tricks.Counter = &same
+		assert.Equal(t, w.browser(t).signInByPasskey(clone).code(t), "AUTHENTICATION_FAILED")
+		assert.Equal(t, w.count(t, "clones"), told+1)
 	}, withPasskeys)
 }
 

@@ -312,3 +312,30 @@ func TestR11_AnUnverifiedPasskeyNeverCountsTwice(t *testing.T) {
 		assert.Equal(t, w.count(t, "tenon_sessions WHERE channels LIKE 'password passkey:%'"), 2)
 	}, withPasskeys)
 }
+
+// Nor does one that verified its user without being asked to.
+func TestR11_VerificationThatNobodyRequiredCountsForNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		_, a := w.secured(t, email)
+		half := w.halfway(t, email)
+		o, raw := half.options()
+		assert.NotEqual(t, o.UserVerification, "required")
+		assert.Equal(t, half.authenticate(a.Get(t, raw)).StatusCode, http.StatusOK)
+		assert.Equal(t, w.count(t, "tenon_sessions WHERE channels LIKE 'password passkey:%'"), 1)
+		assert.Equal(t, w.count(t, "tenon_sessions WHERE channels LIKE '%:uv%'"), 0)
+	}, func(c *tenon.Config) { c.Passkeys = passkeybun.New(passkey.Config{AllowUnverified: true}) })
+}
+
+// Options of a step-up do not outlive what changed the account (rule R1).
+func TestR1_AStepUpByPasskeyOutlivesNoChange(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		b, a := w.withPasskey(t, email)
+		options := b.get("/passkey/generate-step-up-options")
+		assert.Equal(t, b.changePassword(password, "another good one").StatusCode, http.StatusOK)
+		got := b.post("/passkey/verify-step-up", map[string]any{"response": json.RawMessage(a.Get(t, []byte(options.body)))})
+		assert.Equal(t, got.code(t), "CHALLENGE_NOT_FOUND")
+		assert.Equal(t, b.stepUpByPasskey(a).StatusCode, http.StatusOK)
+	}, withPasskeys)
+}

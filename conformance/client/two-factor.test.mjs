@@ -118,9 +118,12 @@ for (const database of databases) {
 
     test("sendOtp, verifyOtp, where the host offers codes by mail", async () => {
       const who = await signedIn();
-      assert.deepEqual(ok(await who.client.twoFactor.enable({ password, method: "otp" })), { method: "otp" });
+      const on = ok(await who.client.twoFactor.enable({ password, method: "otp" }));
+      assert.deepEqual(Object.keys(on).sort(), ["backupCodes", "method"]);
+      assert.equal(on.method, "otp");
+      assert.equal(on.backupCodes.length, 10); // the way on after a mailed link, which is no second channel beside a mailed code
       const other = await again(who.email);
-      assert.deepEqual(other.answer.twoFactorMethods, ["otp"]);
+      assert.deepEqual(other.answer.twoFactorMethods, ["otp", "backup_code"]);
       assert.equal(ok(await other.client.twoFactor.sendOtp()).status, true);
       const { code } = await server.mailTo(who.email, 3);
       await refused(other.client.twoFactor.verifyOtp({ code: code === "000000" ? "000001" : "000000" }), 401, "INVALID_CODE");

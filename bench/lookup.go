@@ -154,16 +154,17 @@ type fields struct {
 	channels, freshChannels, ip string
 }
 
-// targets are those of a program on pgx: plain pointers.
+// targets are those of a program on pgx: plain pointers, but for times that may be
+// NULL.
 func (f *fields) targets() []any {
 	s, u := &f.Session, &f.User
 	return []any{
 		&s.ID, &s.UserID, &s.OrganizationID, &s.SecurityVersion, &f.channels,
 		&s.ProvenAt, &s.FreshAt, &f.freshChannels, &s.BrowserOnly, &f.ip, &s.UserAgent, &s.CreatedAt,
-		&s.LastSeenAt, &s.IdleEndsAt, &s.EndsAt, &s.Bearer, &s.ActorID, &s.ActorSessionID,
+		&s.LastSeenAt, &s.IdleEndsAt, &s.EndsAt, &s.Bearer, &s.ActorID, &s.ActorSessionID, bundb.ScanTime(&s.TrustedUntil),
 		&f.Verifier.KID, &f.Verifier.MAC,
 		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, &u.SecondFactor, &u.CreatedAt, &u.UpdatedAt,
-		&f.Role,
+		&f.Role, bundb.ScanTime(&f.SecondFactorPolicy.From), &f.SecondFactorPolicy.AcceptTrustedDevices,
 	}
 }
 

@@ -72,7 +72,8 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 }
 
 // PrepareContext implements driver.ConnPrepareContext. The statement counts when
-// it is prepared, not when it runs: the library prepares none this way.
+// it is prepared, not when it runs: on wrapped connections the library prepares none
+// this way.
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	if err := c.before(ctx, statement, query); err != nil {
 		return nil, err

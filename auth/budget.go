@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/tenon-go/tenon/mail"
 )
 
 const day = 24 * time.Hour
@@ -27,63 +29,56 @@ var errOverBudget = errors.New("auth: over the mail budget")
 
 const labelBudget = "mail-budget"
 
-// mailing is a mail that wants to go.
-type mailing struct {
-	to     Address
-	kind   string
-	every  time.Duration // one mail of the kind per address and this time
-	client Client
-	silent bool // ask, but take nothing: no mail will go
-}
-
-// withinBudget runs fn, which may mail if the budgets of rule R6 have a mail
-// left: one per kind and m.every, 5 an hour and 20 a day for all kinds together,
-// and 60 an hour for the client's network where it is known. Otherwise it takes
-// back what fn wrote. It asks all budgets in the same order, and runs fn,
-// whatever the answer, so that a refusal costs what a permission does. It must
-// run inside a transaction. It reports whether a mail was left.
-func (s *Service) withinBudget(ctx context.Context, m mailing, fn func(ctx context.Context, mayMail bool) error) (within bool, err error) {
-	allowances, err := s.mailAllowances(ctx, m)
+// post is Post inside a transaction. The budgets of rule R6 are one mail per kind
+// and l.Every, 5 an hour and 20 a day for all kinds together, and 60 an hour for the
+// client's network where it is known. It asks all of them in the same order, and runs
+// write, whatever the answer, so that a refusal costs what a permission does.
+func (s *Service) post(ctx context.Context, l Letter, write func(ctx context.Context) (mail.Data, error)) (sent bool, err error) {
+	allowances, err := s.mailAllowances(ctx, l)
 	if err != nil {
 		return false, err
 	}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		within = !m.silent
+		sent = !l.Silent
 		for _, allowance := range allowances {
 			ok, err := s.store.Spend(ctx, allowance, s.now())
 			if err != nil {
 				return err
 			}
-			if within && !ok {
-				s.cfg.Logger.InfoContext(ctx, "auth: mail withheld", "kind", m.kind, "budget", allowance.Scope)
+			if sent && !ok {
+				s.cfg.Logger.InfoContext(ctx, "auth: mail withheld", "kind", l.Kind, "budget", allowance.Scope)
 			}
-			within = within && ok
+			sent = sent && ok
 		}
-		if err := fn(ctx, within); err != nil || within {
+		data, err := write(ctx)
+		switch {
+		case err != nil:
 			return err
+		case !sent:
+			return errOverBudget
 		}
-		return errOverBudget
+		return s.enqueue(ctx, l.Kind, l.To, data)
 	})
 	if errors.Is(err, errOverBudget) {
 		return false, nil
 	}
-	return within && err == nil, err
+	return sent && err == nil, err
 }
 
-func (s *Service) mailAllowances(ctx context.Context, m mailing) ([]Allowance, error) {
-	mailbox, err := s.mac(ctx, labelBudget, "address", m.to.budgetKey())
+func (s *Service) mailAllowances(ctx context.Context, l Letter) ([]Allowance, error) {
+	mailbox, err := s.mac(ctx, labelBudget, "address", l.To.budgetKey())
 	if err != nil {
 		return nil, err
 	}
 	allowances := []Allowance{
-		{Scope: "mail:" + m.kind, Target: mailbox, Window: m.every, Limit: 1},
+		{Scope: "mail:" + l.Kind, Target: mailbox, Window: l.Every, Limit: 1},
 		{Scope: "mail:hour", Target: mailbox, Window: time.Hour, Limit: 5},
 		{Scope: "mail:day", Target: mailbox, Window: day, Limit: 20},
 	}
-	if !m.client.IP.IsValid() {
+	if !l.Client.IP.IsValid() {
 		return allowances, nil
 	}
-	network, err := s.mac(ctx, labelBudget, "network", networkOf(m.client))
+	network, err := s.mac(ctx, labelBudget, "network", networkOf(l.Client))
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ func Paces() map[string]Pace {
 
 // MailAllowances are the budgets that one mail to an address counts against.
 func (s *Service) MailAllowances(ctx context.Context, to Address, client Client) ([]Allowance, error) {
-	return s.mailAllowances(ctx, mailing{to: to, kind: MailVerifyEmail, every: verifyEvery, client: client})
+	return s.mailAllowances(ctx, Letter{To: to, Kind: MailVerifyEmail, Every: verifyEvery, Client: client})
 }
 
 // Steps is the pure function of the second step.

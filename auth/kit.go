@@ -158,15 +158,8 @@ func EmailTaken(to Address, client Client) Letter {
 // valid. The statements are the same in every case (rule R7). It joins the
 // transaction of ctx and reports whether a mail goes.
 func (s *Service) Post(ctx context.Context, l Letter, write func(ctx context.Context) (mail.Data, error)) (sent bool, err error) {
-	m := mailing{to: l.To, kind: l.Kind, every: l.Every, client: l.Client, silent: l.Silent}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		sent, err = s.withinBudget(ctx, m, func(ctx context.Context, mayMail bool) error {
-			data, err := write(ctx)
-			if err != nil || !mayMail {
-				return err
-			}
-			return s.enqueue(ctx, l.Kind, l.To, data)
-		})
+		sent, err = s.post(ctx, l, write)
 		return err
 	})
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/tenon-go/tenon/auth/password"
@@ -136,7 +135,7 @@ func (s *Service) recordSignUp(ctx context.Context, signUp SignUp, address Addre
 	if err := s.store.AddSignUp(ctx, signUp); err != nil {
 		return err
 	}
-	mailed, err := s.mailSignUp(ctx, letter{
+	mailed, err := s.mailSignUp(ctx, signUpMail{
 		signUp: signUp, callbackURL: p.CallbackURL, client: p.Client, takenKind: MailSignUpAttempt,
 	})
 	if err != nil {
@@ -146,8 +145,8 @@ func (s *Service) recordSignUp(ctx context.Context, signUp SignUp, address Addre
 	return s.store.DropSignUps(ctx, signUp.Email, maxPending, !mailed)
 }
 
-// letter is a mail about a sign-up.
-type letter struct {
+// signUpMail is a mail about a sign-up.
+type signUpMail struct {
 	signUp      SignUp
 	callbackURL string
 	client      Client
@@ -163,36 +162,29 @@ type letter struct {
 // earlier links stay valid (rule R6): the token that was made is taken back
 // before it can push an older one out. The statements are the same in every case.
 // It reports whether a mail went.
-func (s *Service) mailSignUp(ctx context.Context, l letter) (mailed bool, err error) {
-	owner, _, err := s.store.UserByEmail(ctx, l.signUp.Email)
+func (s *Service) mailSignUp(ctx context.Context, m signUpMail) (sent bool, err error) {
+	owner, _, err := s.store.UserByEmail(ctx, m.signUp.Email)
 	if err != nil && !errors.Is(err, ErrUserNotFound) {
 		return false, err
 	}
-	m := mailing{kind: MailVerifyEmail, every: verifyEvery, client: l.client}
-	typed, name := l.signUp.Display, l.signUp.Name
+	whose, letter := m.signUp.preview(), Letter{Kind: MailVerifyEmail, Every: verifyEvery, Client: m.client}
 	taken := err == nil && owner.EmailVerified // who exists unproven is nobody yet (rule R4)
 	if taken {
-		m.kind, m.every, typed, name = l.takenKind, attemptEvery, owner.Display, owner.Name
+		whose, letter.Kind, letter.Every = owner, m.takenKind, attemptEvery
 	}
-	m.silent = l.mute || m.kind == ""
-	if m.to, err = ParseAddress(typed); err != nil {
-		// A host's import: the key is the same mailbox, and must not fail alone.
-		if m.to, err = ParseAddress(l.signUp.Email); err != nil {
-			return false, err
-		}
+	letter.Silent = m.mute || letter.Kind == ""
+	if letter.To, err = AddressOf(whose); err != nil {
+		return false, err
 	}
-	return s.withinBudget(ctx, m, func(ctx context.Context, mayMail bool) error {
+	return s.post(ctx, letter, func(ctx context.Context) (mail.Data, error) {
 		_, secret, err := s.cfg.Tokens.Issue(ctx, token.IssueParams{
-			Purpose: PurposeVerifyEmail, Subject: l.signUp.ID, TTL: max(time.Second, l.signUp.ExpiresAt.Sub(s.now())),
+			Purpose: PurposeVerifyEmail, Subject: m.signUp.ID, TTL: max(time.Second, m.signUp.ExpiresAt.Sub(s.now())),
 		})
-		if err != nil || !mayMail {
-			return err
-		}
-		data := mail.Data{Name: name, Email: m.to.Display}
+		data := mail.Data{Name: whose.Name, Email: letter.To.Display}
 		if !taken {
-			data.Link, data.ExpiresIn = s.verifyLink(secret, l.callbackURL), pendingLife
+			data.Link, data.ExpiresIn = s.Link("verify-email", secret, m.callbackURL), pendingLife
 		}
-		return s.enqueue(ctx, m.kind, m.to, data)
+		return data, err
 	})
 }
 
@@ -204,14 +196,6 @@ func (s *Service) enqueue(ctx context.Context, kind string, to Address, data mai
 	}
 	message.To = to.Mailbox
 	return s.cfg.Outbox.Enqueue(ctx, message)
-}
-
-func (s *Service) verifyLink(secret token.Secret, callbackURL string) string {
-	query := url.Values{"token": {secret.Reveal()}}
-	if callbackURL != "" {
-		query.Set("callbackURL", callbackURL)
-	}
-	return s.cfg.LinkBase + "/verify-email?" + query.Encode()
 }
 
 // browser returns the token that recognises the browser: the one it has, or a

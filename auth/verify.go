@@ -291,7 +291,7 @@ func (s *Service) ResendVerification(ctx context.Context, p ResendParams) error 
 		if err != nil {
 			return err
 		}
-		_, err = s.mailSignUp(ctx, letter{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
+		_, err = s.mailSignUp(ctx, signUpMail{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
 		return err
 	})
 	if err != nil {
@@ -307,7 +307,7 @@ func (s *Service) mailNobody(ctx context.Context, address Address, client Client
 		return err
 	}
 	nobody := SignUp{ID: id, Email: address.Key, Display: address.Display, ExpiresAt: s.now().Add(pendingLife)}
-	_, err = s.mailSignUp(ctx, letter{signUp: nobody, client: client, mute: true})
+	_, err = s.mailSignUp(ctx, signUpMail{signUp: nobody, client: client, mute: true})
 	return err
 }
 
@@ -323,7 +323,7 @@ func (s *Service) remind(ctx context.Context, address Address, p SignInParams) e
 		if err != nil {
 			return err
 		}
-		_, err = s.mailSignUp(ctx, letter{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
+		_, err = s.mailSignUp(ctx, signUpMail{signUp: signUp, callbackURL: p.CallbackURL, client: p.Client})
 		return err
 	})
 }

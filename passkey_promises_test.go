@@ -65,7 +65,7 @@ func TestPromise1_PasskeysAreAtomic(t *testing.T) {
 		})
 		assert.Equal(t, w.signCount(t), 1)
 
-		c := passkey.Caller(w.caller(t, b))
+		c := w.caller(t, b)
 		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
 			_, err := svc.BeginRegistration(ctx, c, "")
 			return err
@@ -82,7 +82,7 @@ func TestPromise1_PasskeysAreAtomic(t *testing.T) {
 			})
 		})
 		assert.Equal(t, w.count(t, "tenon_passkeys"), 2)
-		c = passkey.Caller(w.caller(t, b))
+		c = w.caller(t, b)
 		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error { return svc.Delete(ctx, c, added.ID) })
 		assert.Equal(t, w.count(t, "tenon_passkeys"), 1)
 		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error { return svc.Forget(ctx, c.Principal.UserID) })
@@ -100,7 +100,7 @@ func TestPromise1_PasskeysAndTheHostsTransaction(t *testing.T) {
 			PasskeyAdded:   func(context.Context, passkey.Added) error { return no },
 			PasskeyRemoved: func(context.Context, passkey.Removed) error { return no },
 		})
-		c := passkey.Caller(w.caller(t, b))
+		c := w.caller(t, b)
 		options, err := svc.BeginRegistration(t.Context(), c, "")
 		assert.NoError(t, err)
 		_, err = svc.Register(t.Context(), c, answerTo(t, options, passkeytest.New(base).Create), "")
@@ -191,7 +191,7 @@ func TestTwoDeletionsLeaveOneWayIn(t *testing.T) {
 		assert.Equal(t, b.addPasskey(passkeytest.New(base)).StatusCode, http.StatusOK)
 		_, err := w.db.Statement("DELETE FROM tenon_credentials").Exec(t.Context())
 		assert.NoError(t, err)
-		svc, c := w.passkeyService(t, passkey.Hooks{}), passkey.Caller(w.caller(t, b))
+		svc, c := w.passkeyService(t, passkey.Hooks{}), w.caller(t, b)
 		have, err := svc.List(t.Context(), c)
 		assert.NoError(t, err)
 		var group sync.WaitGroup

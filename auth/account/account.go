@@ -113,8 +113,8 @@ func (c Caller) Person() (string, error) {
 	return p.UserID, nil
 }
 
-// freshPerson is Person for what is sensitive.
-func (c Caller) freshPerson() (string, error) {
+// FreshPerson is Person for what is sensitive.
+func (c Caller) FreshPerson() (string, error) {
 	id, err := c.Person()
 	if err == nil && !c.Fresh {
 		err = ErrNotFresh

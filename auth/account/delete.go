@@ -19,7 +19,7 @@ const (
 // of ctx. CallbackURL, which may be empty, must have passed the list of redirect
 // targets. Errors: ErrNotFresh, auth.ErrStale.
 func (s *Service) RequestDeletion(ctx context.Context, c Caller, callbackURL string) error {
-	userID, err := c.freshPerson()
+	userID, err := c.FreshPerson()
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (s *Service) RequestDeletion(ctx context.Context, c Caller, callbackURL str
 // transaction. Errors: ErrNotFresh, those of [Service.VerifyPassword],
 // auth.ErrStale, and those of the hooks.
 func (s *Service) DeleteByPassword(ctx context.Context, c Caller, typed string) error {
-	if _, err := c.freshPerson(); err != nil {
+	if _, err := c.FreshPerson(); err != nil {
 		return err
 	}
 	if s.store.InTransaction(ctx) {

@@ -73,7 +73,7 @@ type move struct {
 // the same (rule R6). The caller must be fresh. It joins the transaction of ctx.
 // Errors: ErrNotFresh, auth.ErrInvalidEmail, ErrSameEmail, auth.ErrStale.
 func (s *Service) RequestEmail(ctx context.Context, c Caller, p EmailParams) error {
-	userID, err := c.freshPerson()
+	userID, err := c.FreshPerson()
 	if err != nil {
 		return err
 	}
@@ -306,7 +306,7 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (auth.Us
 // consume uses the proof up in that transaction. The caller must be fresh. Errors:
 // ErrNotFresh, auth.ErrStale, auth.ErrAddressTaken, those of consume.
 func (s *Service) MoveTo(ctx context.Context, c Caller, to auth.Address, consume func(ctx context.Context) error) (auth.User, error) {
-	userID, err := c.freshPerson()
+	userID, err := c.FreshPerson()
 	if err != nil {
 		return auth.User{}, err
 	}

@@ -9,10 +9,10 @@ var (
 	// what they want to do (rule R12).
 	ErrNotFresh = problem.New(problem.PermissionDenied, "SESSION_NOT_FRESH",
 		"Confirm that it is you: prove your password, or your second factor if you have one, at step-up and try again.")
-	// ErrSessionEnded means that a password or a code was wrong once too often, and
-	// that the session in which it was typed is over (rule R12).
+	// ErrSessionEnded means that a password, a code or a passkey was wrong once too
+	// often, and that the session in which it was tried is over (rule R12).
 	ErrSessionEnded = problem.New(problem.Unauthenticated, "SESSION_ENDED",
-		"The password or the code was wrong too often. Sign in again.")
+		"That was wrong too often. Sign in again.")
 	// ErrPasswordAlreadySet means that an account that has a password was to get a
 	// first one.
 	ErrPasswordAlreadySet = problem.New(problem.Invalid, "PASSWORD_ALREADY_SET",

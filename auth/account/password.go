@@ -128,7 +128,7 @@ func (s *Service) elevate(ctx context.Context, c Caller, user auth.User, channel
 // ErrPasswordAlreadySet, auth.ErrStale, those of password.Policy.Check,
 // password.ErrOverloaded.
 func (s *Service) SetPassword(ctx context.Context, c Caller, typed string) error {
-	userID, err := c.freshPerson()
+	userID, err := c.FreshPerson()
 	if err != nil {
 		return err
 	}

@@ -34,12 +34,4 @@ var (
 		"This passkey is the account's only second factor. Turn the second factor off first, or add another one.")
 	// ErrNoPasskey means that a user without passkeys wanted to prove one.
 	ErrNoPasskey = problem.New(problem.Conflict, "NO_PASSKEY", "The account has no passkey that could prove it.")
-	// ErrNotFresh means that the caller's last proof is too old, or too weak, for
-	// what they want to do (rule R12).
-	ErrNotFresh = problem.New(problem.PermissionDenied, "SESSION_NOT_FRESH",
-		"Confirm that it is you: prove your password, or your second factor if you have one, at step-up and try again.")
-	// ErrSessionEnded means that the last of five step-ups in a session failed, and
-	// that the session is over (rule R12).
-	ErrSessionEnded = problem.New(problem.Unauthenticated, "SESSION_ENDED",
-		"The proof was wrong too often. Sign in again.")
 )

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
@@ -21,7 +22,7 @@ type HandlerConfig struct {
 	Auth *auth.Handler
 	// Caller returns who sent a request. It returns problem.ErrUnauthenticated for
 	// nobody, and an error of its own during an outage.
-	Caller func(r *http.Request) (Caller, error)
+	Caller func(r *http.Request) (account.Caller, error)
 	// SetSession makes the browser keep the new token of the session that it has.
 	SetSession func(w http.ResponseWriter, r *http.Request, grant auth.Grant)
 }
@@ -173,10 +174,10 @@ func respond(w http.ResponseWriter, r *http.Request, v any, err error) {
 }
 
 // read decodes the body and finds the caller.
-func (h *Handler) read(r *http.Request, body any) (Caller, error) {
+func (h *Handler) read(r *http.Request, body any) (account.Caller, error) {
 	caller, err := h.cfg.Caller(r)
 	if err != nil {
-		return Caller{}, err
+		return account.Caller{}, err
 	}
 	return caller, route.Decode(r, body)
 }

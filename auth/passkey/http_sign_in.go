@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/internal/bearer"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
@@ -170,7 +171,7 @@ type stepUpResponse struct {
 // StepUp answers POST /passkey/verify-step-up.
 func (h *Handler) StepUp(w http.ResponseWriter, r *http.Request) {
 	var body stepUpRequest
-	var result StepUpResult
+	var result account.StepUpResult
 	caller, err := h.read(r, &body)
 	if err == nil {
 		result, err = h.svc.StepUp(r.Context(), caller, body.Response)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/internal/hook"
 )
 
@@ -13,8 +14,8 @@ import (
 const MailRemoved = "passkey-removed"
 
 // List returns the caller's passkeys, the oldest first.
-func (s *Service) List(ctx context.Context, c Caller) ([]Passkey, error) {
-	userID, err := c.person()
+func (s *Service) List(ctx context.Context, c account.Caller) ([]Passkey, error) {
+	userID, err := c.Person()
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +38,8 @@ func (s *Service) Count(ctx context.Context, userID string) (int, error) {
 
 // Rename gives one of the caller's passkeys another name. It joins the transaction
 // of ctx. Errors: ErrNotFound, auth.ErrInvalidName.
-func (s *Service) Rename(ctx context.Context, c Caller, id, name string) (Passkey, error) {
-	userID, err := c.person()
+func (s *Service) Rename(ctx context.Context, c account.Caller, id, name string) (Passkey, error) {
+	userID, err := c.Person()
 	if err != nil {
 		return Passkey{}, err
 	}
@@ -62,9 +63,9 @@ func (s *Service) Rename(ctx context.Context, c Caller, id, name string) (Passke
 // one, and rule R12 says how such a user steps up. It stays, too, if a second factor
 // is on and there is no other one: recovery codes run out, and are none.
 //
-// Errors: ErrNotFresh, ErrNotFound, ErrLastWayIn, ErrLastSecondFactor, auth.ErrStale.
-func (s *Service) Delete(ctx context.Context, c Caller, id string) error {
-	userID, err := c.freshPerson()
+// Errors: account.ErrNotFresh, ErrNotFound, ErrLastWayIn, ErrLastSecondFactor, auth.ErrStale.
+func (s *Service) Delete(ctx context.Context, c account.Caller, id string) error {
+	userID, err := c.FreshPerson()
 	if err != nil {
 		return err
 	}

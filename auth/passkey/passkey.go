@@ -12,16 +12,11 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/auth"
-	"github.com/tenon-go/tenon/internal/door"
-	"github.com/tenon-go/tenon/principal"
-	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/auth/account"
 )
 
-// Defaults of Config.
-const (
-	DefaultMaxPerUser = 20
-	DefaultFreshFor   = 10 * time.Minute
-)
+// DefaultMaxPerUser is how many passkeys a user may have if Config says nothing.
+const DefaultMaxPerUser = 20
 
 // Config configures a Service. What stands above Auth is the host's to choose, and
 // has defaults; the rest package passkeybun sets where the feature is a value of
@@ -51,7 +46,7 @@ type Config struct {
 	// Users finds and holds users.
 	Users Users
 	// Sessions gives sessions new tokens, and ends those in which proofs failed.
-	Sessions Sessions
+	Sessions account.Sessions
 	// NeedsPasskey reports whether the user has turned a second factor on and only a
 	// passkey can be it. It joins the transaction of ctx. Defaults to no.
 	NeedsPasskey func(ctx context.Context, user auth.User) (bool, error)
@@ -67,7 +62,7 @@ type Config struct {
 	// ProductName is what authenticators call the site. Defaults to the RPID.
 	ProductName string
 	// FreshFor is how long a proof permits what is sensitive. Defaults to
-	// DefaultFreshFor.
+	// account.DefaultFreshFor.
 	FreshFor time.Duration
 	// Now is the one clock (rule R32).
 	Now func() time.Time
@@ -83,16 +78,6 @@ type Users interface {
 	PasswordSetAt(ctx context.Context, userID string) (time.Time, error)
 }
 
-// Sessions is what the package needs of the sessions.
-type Sessions interface {
-	// Elevate records in the caller's session that its user has just proven
-	// something, and gives it a new token. It joins the transaction of ctx.
-	Elevate(ctx context.Context, caller *principal.Principal, proof door.Proof) (auth.Grant, error)
-	// RecordStepUpFailure counts that the caller could not prove who they are, and
-	// reports whether that ended the session (rule R12). It commits alone.
-	RecordStepUpFailure(ctx context.Context, caller *principal.Principal) (ended bool, err error)
-}
-
 // Service is the package's logic. It is safe for concurrent use.
 type Service struct {
 	store Store
@@ -104,7 +89,7 @@ type Service struct {
 // cfg that is missing or wrong.
 func New(store Store, cfg Config) (*Service, error) {
 	cfg.MaxPerUser = cmp.Or(cfg.MaxPerUser, DefaultMaxPerUser)
-	cfg.FreshFor = cmp.Or(cfg.FreshFor, DefaultFreshFor)
+	cfg.FreshFor = cmp.Or(cfg.FreshFor, account.DefaultFreshFor)
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
@@ -188,39 +173,4 @@ func (s *Service) Forget(ctx context.Context, userID string) error {
 		return fmt.Errorf("passkey: forget a user: %w", err)
 	}
 	return nil
-}
-
-// Caller is the signed-in user who asks, as the lookup of the request's session
-// found them.
-type Caller struct {
-	Principal *principal.Principal
-	// SecurityVersion is the session's. What the caller changes is changed under
-	// it (rule R1).
-	SecurityVersion int64
-	// Fresh says that the last proof is young, and strong, enough for what is
-	// sensitive (rule R12).
-	Fresh  bool
-	Client auth.Client
-}
-
-// person returns the user's id if the caller is a user in a session of their own:
-// no key, and nobody who impersonates them (rule R22).
-func (c Caller) person() (string, error) {
-	p := c.Principal
-	switch {
-	case p == nil || p.UserID == "":
-		return "", problem.ErrUnauthenticated
-	case p.SessionID == "" || p.APIKeyID != "" || p.ImpersonatorID != "" || c.SecurityVersion == 0:
-		return "", problem.ErrForbidden
-	}
-	return p.UserID, nil
-}
-
-// freshPerson is person for what is sensitive.
-func (c Caller) freshPerson() (string, error) {
-	id, err := c.person()
-	if err == nil && !c.Fresh {
-		err = ErrNotFresh
-	}
-	return id, err
 }

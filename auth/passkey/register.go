@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/internal/hook"
 )
 
@@ -16,9 +17,9 @@ const MailAdded = "passkey-added"
 // passkey. They work once, for five minutes, in the caller's session, while what
 // protects the account does not change. attachment is platform, cross-platform or
 // empty, and a hint. The caller must be fresh (rule R12). It joins the transaction
-// of ctx. Errors: ErrNotFresh, ErrTooMany.
-func (s *Service) BeginRegistration(ctx context.Context, c Caller, attachment string) (CreationOptions, error) {
-	userID, err := c.freshPerson()
+// of ctx. Errors: account.ErrNotFresh, ErrTooMany.
+func (s *Service) BeginRegistration(ctx context.Context, c account.Caller, attachment string) (CreationOptions, error) {
+	userID, err := c.FreshPerson()
 	if err != nil {
 		return CreationOptions{}, err
 	}
@@ -65,10 +66,10 @@ func (s *Service) room(ctx context.Context, userID string) ([]Passkey, error) {
 // be empty. The caller must be fresh, and the same session that asked for the
 // options. It joins the transaction of ctx.
 //
-// Errors: ErrNotFresh, ErrCeremonyNotFound, ErrRegistrationFailed,
+// Errors: account.ErrNotFresh, ErrCeremonyNotFound, ErrRegistrationFailed,
 // ErrAlreadyRegistered, ErrTooMany, auth.ErrInvalidName, auth.ErrStale.
-func (s *Service) Register(ctx context.Context, c Caller, response []byte, name string) (Passkey, error) {
-	userID, err := c.freshPerson()
+func (s *Service) Register(ctx context.Context, c account.Caller, response []byte, name string) (Passkey, error) {
+	userID, err := c.FreshPerson()
 	if err != nil {
 		return Passkey{}, err
 	}
@@ -105,7 +106,7 @@ func (s *Service) Register(ctx context.Context, c Caller, response []byte, name 
 }
 
 // made verifies what an authenticator made for the caller.
-func (s *Service) made(ctx context.Context, c Caller, userID string, response []byte) (Passkey, error) {
+func (s *Service) made(ctx context.Context, c account.Caller, userID string, response []byte) (Passkey, error) {
 	answer, err := readCreated(response)
 	if err != nil {
 		return Passkey{}, ErrRegistrationFailed.With(err)

@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/internal/hook"
 )
 
 // BeginStepUp returns the options by which the caller's browser asks for one of
 // their own passkeys. They work once, for five minutes, in the caller's session. It
 // joins the transaction of ctx. Errors: ErrNoPasskey.
-func (s *Service) BeginStepUp(ctx context.Context, c Caller) (RequestOptions, error) {
-	userID, err := c.person()
+func (s *Service) BeginStepUp(ctx context.Context, c account.Caller) (RequestOptions, error) {
+	userID, err := c.Person()
 	if err != nil {
 		return RequestOptions{}, err
 	}
@@ -44,34 +44,26 @@ func (s *Service) some(ctx context.Context, userID string) ([]Passkey, error) {
 	return have, nil
 }
 
-// StepUpResult is a session made fresh.
-type StepUpResult struct {
-	// Grant has the session's new token; the earlier one opens nothing.
-	Grant auth.Grant
-	// FreshUntil is when what is sensitive needs another proof.
-	FreshUntil time.Time
-}
-
 // StepUp takes the answer to the options and makes the caller's session fresh, with
 // a new token. The fifth wrong answer ends the session (rule R12). It refuses to run
 // inside a transaction. Errors: ErrCeremonyNotFound, ErrAuthenticationFailed,
-// ErrSessionEnded, auth.ErrInTransaction.
-func (s *Service) StepUp(ctx context.Context, c Caller, response []byte) (StepUpResult, error) {
-	userID, err := c.person()
+// account.ErrSessionEnded, auth.ErrInTransaction.
+func (s *Service) StepUp(ctx context.Context, c account.Caller, response []byte) (account.StepUpResult, error) {
+	userID, err := c.Person()
 	if err != nil {
-		return StepUpResult{}, err
+		return account.StepUpResult{}, err
 	}
 	if s.store.InTransaction(ctx) {
-		return StepUpResult{}, auth.ErrInTransaction
+		return account.StepUpResult{}, auth.ErrInTransaction
 	}
 	proved, err := s.proveAgain(ctx, c, userID, response)
 	if errors.Is(err, ErrAuthenticationFailed) {
-		return StepUpResult{}, s.fail(ctx, c, err)
+		return account.StepUpResult{}, s.fail(ctx, c, err)
 	}
 	if err != nil {
-		return StepUpResult{}, err
+		return account.StepUpResult{}, err
 	}
-	result := StepUpResult{FreshUntil: proved.use.At.Add(s.cfg.FreshFor)}
+	result := account.StepUpResult{FreshUntil: proved.use.At.Add(s.cfg.FreshFor)}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
 		// The passkey before the session: so does a deletion.
 		if err := s.record(ctx, proved.use); err != nil {
@@ -87,16 +79,16 @@ func (s *Service) StepUp(ctx context.Context, c Caller, response []byte) (StepUp
 		})
 	})
 	if errors.Is(err, errCounter) {
-		return StepUpResult{}, s.fail(ctx, c, s.cloned(ctx, proved))
+		return account.StepUpResult{}, s.fail(ctx, c, s.cloned(ctx, proved))
 	}
 	if err != nil {
-		return StepUpResult{}, fmt.Errorf("passkey: step up: %w", err)
+		return account.StepUpResult{}, fmt.Errorf("passkey: step up: %w", err)
 	}
 	return result, nil
 }
 
 // proveAgain verifies that one of the caller's own passkeys answered.
-func (s *Service) proveAgain(ctx context.Context, c Caller, userID string, response []byte) (Proved, error) {
+func (s *Service) proveAgain(ctx context.Context, c account.Caller, userID string, response []byte) (Proved, error) {
 	answer, err := readAsserted(response)
 	if err != nil {
 		return Proved{}, ErrAuthenticationFailed.With(err)
@@ -114,13 +106,13 @@ func (s *Service) proveAgain(ctx context.Context, c Caller, userID string, respo
 }
 
 // fail counts a wrong answer against the session and returns what to answer.
-func (s *Service) fail(ctx context.Context, c Caller, answer error) error {
+func (s *Service) fail(ctx context.Context, c account.Caller, answer error) error {
 	ended, err := s.cfg.Sessions.RecordStepUpFailure(ctx, c.Principal)
 	switch {
 	case err != nil:
 		return fmt.Errorf("passkey: record a wrong proof: %w", err)
 	case ended:
-		return ErrSessionEnded
+		return account.ErrSessionEnded
 	}
 	return answer
 }

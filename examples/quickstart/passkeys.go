@@ -5,7 +5,6 @@ import (
 	"strconv"
 
 	"github.com/tenon-go/tenon/auth/account"
-	"github.com/tenon-go/tenon/auth/passkey"
 )
 
 // passkeyRow is a passkey as the page shows it. Adding and using one is the work of
@@ -19,7 +18,7 @@ func (s *server) passkeyRows(r *http.Request, caller account.Caller) ([]passkeyR
 	if s.passkeys == nil {
 		return nil, nil
 	}
-	keys, err := s.passkeys.List(r.Context(), passkey.Caller(caller))
+	keys, err := s.passkeys.List(r.Context(), caller)
 	now := s.app.DB.Now()
 	rows := make([]passkeyRow, len(keys))
 	for i, k := range keys {
@@ -33,13 +32,13 @@ func (s *server) passkeyRows(r *http.Request, caller account.Caller) ([]passkeyR
 
 func (s *server) renamePasskey(w http.ResponseWriter, r *http.Request, caller account.Caller) {
 	id := r.PostFormValue("id")
-	_, err := s.passkeys.Rename(r.Context(), passkey.Caller(caller), id, r.PostFormValue("name"))
+	_, err := s.passkeys.Rename(r.Context(), caller, id, r.PostFormValue("name"))
 	s.finishSecurity(w, r, caller, id, "/security?renamed#passkeys", err)
 }
 
 func (s *server) deletePasskey(w http.ResponseWriter, r *http.Request, caller account.Caller) {
 	id := r.PostFormValue("id")
-	err := s.passkeys.Delete(r.Context(), passkey.Caller(caller), id)
+	err := s.passkeys.Delete(r.Context(), caller, id)
 	s.finishSecurity(w, r, caller, id, "/security?deleted#passkeys", err)
 }
 

@@ -1,8 +1,6 @@
 package passkeybun
 
 import (
-	"net/http"
-
 	"github.com/tenon-go/tenon/auth/passkey"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/internal/feature"
@@ -44,11 +42,7 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 		return feature.Wired{}, err
 	}
 	handler, err := passkey.NewHandler(svc, passkey.HandlerConfig{
-		BaseURL: k.BaseURL, Auth: k.AuthHTTP, SetSession: k.RenewSession,
-		Caller: func(r *http.Request) (passkey.Caller, error) {
-			caller, err := k.Caller(r)
-			return passkey.Caller(caller), err
-		},
+		BaseURL: k.BaseURL, Auth: k.AuthHTTP, Caller: k.Caller, SetSession: k.RenewSession,
 	})
 	if err != nil {
 		return feature.Wired{}, err

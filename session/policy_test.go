@@ -192,6 +192,19 @@ func TestR22_EnrolmentIsDemandedOfSuperusers(t *testing.T) {
 	}
 }
 
+// Who turned a second factor on has nothing to enrol, whatever this session rests on.
+func TestR22_NoEnrolmentIsDemandedOfSuperusersWhoHaveEnrolled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.user("u1", func(u *sessiontest.UserState) { u.Superuser, u.SecondFactor = true, true })
+	h := w.handler("https://app.example.com")
+	g := w.start(w.facts("u1"))
+	assert.Equal(t, w.live(g).SecondFactor.Demanded(), false)
+	body := bodyOf(t, call(t, h, "GET", "/get-session", "", g.Token.Reveal()))
+	assert.Contains(t, body, `"twoFactorEnabled":true`)
+	assert.NotContains(t, body, "secondFactor")
+}
+
 // Access tokens open what their session does (rule R15).
 func TestR13_AccessTokensObeyThePolicy(t *testing.T) {
 	t.Parallel()

@@ -104,6 +104,7 @@ func rotateByAssurance(t *testing.T, w *world) {
 	for channels, two := range map[string]bool{
 		"password": false, "totp": false, "passkey:1": false, "password mailbox": false, "passkey:1 password": false,
 		"password totp": true, "mailbox recovery": true, "password passkey:1": true, "passkey:1 passkey:2": true, "totp password totp": true,
+		"passkey:1:uv": true, "passkey:1:uv password": true, "password passkey:1:uv": true,
 	} {
 		r := w.create(t, w.user(t), func(r *session.Record) {
 			r.Generation, r.Bearer, r.Channels = 1, true, strings.Split(channels, " ")

@@ -57,7 +57,11 @@ func (c *Client) AuthCodeURL(ctx context.Context, r AuthRequest) (string, error)
 		return "", err
 	}
 	cfg := c.oauth2(e, r.RedirectURI)
-	cfg.Scopes = slices.Compact(slices.Concat(cfg.Scopes, r.Scopes))
+	for _, s := range r.Scopes {
+		if !slices.Contains(cfg.Scopes, s) {
+			cfg.Scopes = append(cfg.Scopes, s)
+		}
+	}
 	return cfg.AuthCodeURL(r.State, c.options(r)...), nil
 }
 

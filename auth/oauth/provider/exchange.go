@@ -55,8 +55,8 @@ type SignIn struct {
 
 // Exchange judges the callback, exchanges the code and finds out who it is. It asks the provider once for each: a code is
 // never tried again. State, browser and single use are the caller's to judge, before. Errors: ErrCallback and ErrDenied
-// without any call; ErrCodeRefused, ErrMisconfigured, ErrInvalidIDToken, ErrProfile; ErrUnavailable, after which nobody
-// signed in; ErrRequest.
+// before the code goes anywhere; ErrCodeRefused, ErrMisconfigured, ErrInvalidIDToken, ErrProfile; ErrUnavailable, after
+// which nobody signed in; ErrRequest.
 func (c *Client) Exchange(ctx context.Context, cb Callback) (SignIn, error) {
 	e, err := c.endpoints(ctx)
 	if err != nil {

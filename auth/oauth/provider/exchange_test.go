@@ -44,7 +44,7 @@ func TestTheAuthorizationURLCarriesTheProtocolAndNoSecret(t *testing.T) {
 	c := i.client(t, func(p *provider.Provider) { p.AuthParams = map[string]string{"hd": "acme.example"} })
 	to := assert.Must(c.AuthCodeURL(t.Context(), provider.AuthRequest{
 		State: "s", Nonce: "n", Verifier: token.NewSecret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"), RedirectURI: redirectURI,
-		Scopes: []string{"calendar"}, LoginHint: "ann@acme.example", Reauthenticate: true,
+		Scopes: []string{"calendar", "openid"}, LoginHint: "ann@acme.example", Reauthenticate: true,
 	}))(t)
 	u := assert.Must(url.Parse(to))(t)
 	assert.Equal(t, u.Path, "/authorize")

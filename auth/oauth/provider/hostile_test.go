@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,9 @@ func claimMutations() []mutation {
 		{"from the future", claim("iat", at().Add(61*time.Second).Unix()), nil, bad, provider.ErrIssuedAt},
 		{"no time of issue", claim("iat", nil), nil, bad, provider.ErrIssuedAt},
 		{"not valid yet", claim("nbf", at().Unix()+day), nil, bad, provider.ErrIssuedAt},
+		// These two only go-oidc refuses.
+		{"not valid before a text", claim("nbf", "tomorrow"), nil, bad, provider.ErrMalformed},
+		{"not valid yet, as a text", claim("nbf", strconv.FormatInt(at().Unix()+day, 10)), nil, bad, provider.ErrMalformed},
 		{"empty subject", claim("sub", ""), nil, bad, provider.ErrSubject},
 		{"no subject", claim("sub", nil), nil, bad, provider.ErrSubject},
 		{"subject of spaces", claim("sub", "  "), nil, provider.ErrProfile, provider.ErrSubject},

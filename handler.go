@@ -1,10 +1,14 @@
 package tenon
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/internal/client"
@@ -13,6 +17,7 @@ import (
 	"github.com/tenon-go/tenon/internal/page"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
+	"github.com/tenon-go/tenon/ratelimit"
 	"github.com/tenon-go/tenon/session"
 )
 
@@ -154,4 +159,183 @@ func (a *App) errorPage(w http.ResponseWriter, r *http.Request) {
 		Notice: "The link or the request is not valid any more. Go back and try again.",
 		Links:  []page.Link{{Href: "/", Text: "Go on"}},
 	})
+}
+
+// The classes of routes that Config.RateLimits names.
+const (
+	RateLimitSignIn  = route.LimitSignIn  // guesses at passwords and the like
+	RateLimitSignUp  = route.LimitSignUp  // sign-ups
+	RateLimitMail    = route.LimitMail    // asks for a mail: reset, magic link, code, another link
+	RateLimitVerify  = route.LimitVerify  // secrets of mailed links
+	RateLimitCode    = route.LimitCode    // guesses at short codes
+	RateLimitRefresh = route.LimitRefresh // renewals of sessions
+	RateLimitAccount = route.LimitAccount // proofs and changes of what protects the own account
+	RateLimitPublic  = route.LimitPublic  // whatever else strangers may send
+)
+
+// DefaultRateLimits returns what one client may ask of each class. They are far
+// above what people behind one address do, a company's or a school's, and far below
+// what it takes to try one password on many accounts; what protects a single
+// account are the counters of package auth.
+func DefaultRateLimits() map[string]ratelimit.Rule {
+	perMinuteAndHour := func(minute, hour int) ratelimit.Rule {
+		return ratelimit.Rule{{Quota: minute, Window: time.Minute}, {Quota: hour, Window: time.Hour}}
+	}
+	return map[string]ratelimit.Rule{
+		RateLimitSignIn:  perMinuteAndHour(100, 1000),
+		RateLimitSignUp:  perMinuteAndHour(60, 300),
+		RateLimitMail:    perMinuteAndHour(60, 300),
+		RateLimitVerify:  perMinuteAndHour(120, 1200),
+		RateLimitCode:    perMinuteAndHour(60, 300),
+		RateLimitRefresh: perMinuteAndHour(600, 12000),
+		RateLimitAccount: perMinuteAndHour(100, 1000),
+		RateLimitPublic:  perMinuteAndHour(600, 12000),
+	}
+}
+
+// ErrTooManyRequests means that a client, or its network, asked too often. It says
+// when the next request is welcome.
+var ErrTooManyRequests = problem.New(problem.RateLimited, "TOO_MANY_REQUESTS",
+	"There were too many requests from your network. Wait a moment and try again.")
+
+// errNoRateLimit means that a host named a class that does not exist.
+var errNoRateLimit = problem.New(problem.Internal, "NO_SUCH_RATE_LIMIT", "The server is not set up correctly.")
+
+// network is what is limited: the zero value stands for all clients whose address
+// is not known.
+type network struct {
+	address [16]byte
+	bits    uint8
+}
+
+// tier is a size of networks. One customer of a provider holds a /64 whole, often
+// a /56, and a site a /48: the wider, the more clients may be in it, and the more
+// of the narrower ones one attacker can have.
+type tier struct {
+	prefix func(client.Info) netip.Prefix
+	factor int
+}
+
+func tiers() []tier {
+	return []tier{{client.Info.Prefix64, 1}, {client.Info.Prefix56, 4}, {client.Info.Prefix48, 16}}
+}
+
+// deviceRule is what a known device may ask of a class that its network has used
+// up: whoever shares an address with an attacker is not locked out (rule R9).
+func deviceRule() ratelimit.Rule {
+	return ratelimit.Rule{{Quota: 10, Window: time.Minute}, {Quota: 60, Window: time.Hour}}
+}
+
+// rateLimits limits the requests of all classes in one table of clients.
+type rateLimits struct {
+	limiter *ratelimit.Limiter[network]
+	tiers   []tier
+	// device names the known device that sent a request.
+	device func(r *http.Request) (id string, ok bool)
+}
+
+// wireRateLimits makes the limits that the routes name.
+func (a *App) wireRateLimits() error {
+	classes := DefaultRateLimits()
+	for class, rule := range a.cfg.RateLimits {
+		if _, ok := classes[class]; !ok {
+			return fmt.Errorf("config: RateLimits: there is no class %q", class)
+		}
+		classes[class] = rule
+	}
+	limits := &rateLimits{tiers: tiers(), device: a.authHTTP.KnowsDevice}
+	a.limits = map[string]func(http.ResponseWriter, *http.Request) error{}
+	rules := []ratelimit.Rule{deviceRule()}
+	for _, class := range slices.Sorted(maps.Keys(classes)) {
+		rule := classes[class]
+		if len(rule) == 0 {
+			a.limits[class] = nil
+			continue
+		}
+		a.limits[class] = limits.guard(class, rule, len(rules))
+		for _, t := range limits.tiers {
+			rules = append(rules, scale(rule, t.factor))
+		}
+	}
+	var err error
+	if limits.limiter, err = ratelimit.New[network](ratelimit.Config{Rules: rules, Now: a.DB.Now}); err != nil {
+		return fmt.Errorf("config: RateLimits: %w", err)
+	}
+	return nil
+}
+
+// RateLimit limits a host's own route as one of a class of Tenon's, with which it
+// shares what a client may ask: a page of the host's that signs people in belongs to
+// RateLimitSignIn. It answers 429 otherwise, and admits nothing for a class that does
+// not exist. The request must have passed Middleware.
+func (a *App) RateLimit(class string, next http.Handler) http.Handler {
+	limit, ok := a.limits[class]
+	if !ok {
+		limit = func(http.ResponseWriter, *http.Request) error { return errNoRateLimit }
+	}
+	if limit == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := limit(w, r); err != nil {
+			problem.Write(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func scale(rule ratelimit.Rule, factor int) ratelimit.Rule {
+	scaled := slices.Clone(rule)
+	for i := range scaled {
+		// A quota that overflows becomes negative or zero, which New refuses.
+		scaled[i].Quota *= factor
+	}
+	return scaled
+}
+
+// guard returns what charges a request of a class, whose rules for each tier begin
+// at first.
+func (l *rateLimits) guard(class string, rule ratelimit.Rule, first int) func(http.ResponseWriter, *http.Request) error {
+	policy := rule.Policy(class)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		// Outside the middleware nobody is known: they share the zero network.
+		info, _ := client.FromContext(r.Context())
+		result := l.limiter.AllowAll(l.charges(info, first)...)
+		w.Header().Set(ratelimit.HeaderPolicy, policy)
+		w.Header().Set(ratelimit.HeaderLimit, rule.State(class, result))
+		if !result.Allowed && (class != RateLimitSignIn || !l.allowDevice(r)) {
+			return ErrTooManyRequests.WithRetryAfter(result.RetryAfter)
+		}
+		return nil
+	}
+}
+
+// allowDevice charges a known device for a request that its network may not make.
+// Finding out takes a statement, as it does for the cookie of a session.
+func (l *rateLimits) allowDevice(r *http.Request) bool {
+	id, ok := l.device(r)
+	if !ok {
+		return false
+	}
+	sum := sha256.Sum256([]byte(id))
+	return l.limiter.Allow(0, network{address: [16]byte(sum[:16])}).Allowed
+}
+
+// charges lists the networks that a client is in. An IPv4 address is its own, at
+// every size.
+func (l *rateLimits) charges(info client.Info, first int) []ratelimit.Charge[network] {
+	charges := make([]ratelimit.Charge[network], 0, 3)
+	for i, t := range l.tiers {
+		if i > 0 && !info.IP.Is6() {
+			break
+		}
+		prefix := t.prefix(info)
+		n := network{bits: uint8(max(0, prefix.Bits()))}
+		if prefix.IsValid() {
+			n.address = prefix.Addr().As16()
+		}
+		charges = append(charges, ratelimit.Charge[network]{Rule: first + i, Key: n})
+	}
+	return charges
 }

@@ -22,6 +22,7 @@ func (a *App) wireAccount() (err error) {
 		Neighbours: a.Organizations,
 		Codes:      stepUpCodes{a},
 		Factors:    secondFactors{a},
+		Links:      a.linkedAccounts,
 		Now:        a.DB.Now,
 	})
 	if err != nil {

@@ -32,6 +32,7 @@ func (a *App) wireAuth() (err error) {
 			BeforeUserDeleted: a.leaveRole,
 			UserDeleted:       a.forgetUser,
 			UserVerified:      a.forgetFactors,
+			SignUpProven:      a.signUpProven,
 		}, auth.Hooks{BeforeUserDeleted: a.leaveOrganizations}, a.cfg.AuthHooks),
 		Logger: a.cfg.Logger,
 		Now:    a.DB.Now,

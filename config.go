@@ -89,6 +89,9 @@ type Config struct {
 	// passkeybun.New(passkey.Config{}) of auth/passkey. BaseURL must have a name, since
 	// passkeys do not work on IP addresses. Defaults to nil: no routes, no tables.
 	Passkeys Feature
+	// OAuth lets people sign in with their accounts at identity providers:
+	// oauthbun.New(oauth.Config{…}) of auth/oauth. Defaults to nil: no routes, no tables.
+	OAuth Feature
 
 	// Passwords hashes passwords. Defaults to argon2id with 19 MiB in as many
 	// slots as the machine has cores.

@@ -15,10 +15,14 @@ import (
 )
 
 func (a *App) wireCrypto() (err error) {
+	sealed := slices.Concat(authbun.Sealed(), jwtbun.Sealed())
+	for _, f := range a.cfg.features() {
+		sealed = append(sealed, f.Sealed()...)
+	}
 	a.Keys, err = crypto.New(cryptobun.New(a.DB), crypto.Config{
 		KMS:      a.cfg.KMS,
 		Purposes: []string{crypto.PurposeData, crypto.PurposeToken, crypto.PurposePassword, crypto.PurposeLimit},
-		Sealed:   slices.Concat(authbun.Sealed(), jwtbun.Sealed()),
+		Sealed:   sealed,
 		InUse:    []crypto.KIDSource{sessionbun.KIDs(a.DB), authbun.KIDs(a.DB), authbun.CodeKIDs(a.DB), authbun.RecoveryKIDs(a.DB), authbun.TrustKIDs(a.DB), authbun.ChallengeKIDs(a.DB), tokenbun.KIDs(a.DB)},
 		Now:      a.DB.Now,
 		Logger:   a.cfg.Logger,

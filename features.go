@@ -18,7 +18,7 @@ type Feature = feature.Feature
 
 // features returns those of c.
 func (c Config) features() []Feature {
-	return slices.DeleteFunc([]Feature{c.Passkeys}, func(f Feature) bool { return f == nil })
+	return slices.DeleteFunc([]Feature{c.Passkeys, c.OAuth}, func(f Feature) bool { return f == nil })
 }
 
 // features are those of an App, wired.
@@ -27,11 +27,12 @@ type features []feature.Wired
 func (a *App) wireFeatures() error {
 	kit := feature.Kit{
 		DB: a.DB, Keys: a.Keys, Auth: a.Auth, AuthHTTP: a.authHTTP, Users: a.users, Sessions: sessions{a.Sessions},
-		Caller: a.Caller, RenewSession: a.RenewSession, OtherWays: a.otherWays, NeedsPasskey: a.needsPasskey, Strengthen: a.strengthen,
+		Caller: a.Caller, RenewSession: a.RenewSession, Tokens: a.tokens, RedirectTargets: a.cfg.RedirectTargets, NeedsPasskey: a.needsPasskey, Strengthen: a.strengthen,
 		BaseURL: a.cfg.BaseURL, MountPath: a.cfg.MountPath, ProductName: a.cfg.ProductName,
 		FreshFor: account.DefaultFreshFor, Logger: a.cfg.Logger, Now: a.DB.Now,
 	}
-	for _, f := range a.cfg.features() {
+	for i, f := range a.cfg.features() {
+		kit.OtherWays = func(ctx context.Context, user auth.User) (bool, error) { return a.otherWays(ctx, user, i) }
 		wired, err := f.Wire(kit)
 		if err != nil {
 			return err
@@ -41,10 +42,51 @@ func (a *App) wireFeatures() error {
 	return nil
 }
 
-// otherWays reports whether the user can sign in by mail alone. A link that resets a
-// password is no sign-in: it makes a way in, and signs nobody in.
-func (a *App) otherWays(_ context.Context, user auth.User) (bool, error) {
-	return user.EmailVerified && !(a.cfg.Passwordless.NoLinks && a.cfg.Passwordless.NoCodes), nil
+// otherWays reports whether the user can sign in by mail alone, or by what another
+// feature than the one of that index keeps. A link that resets a password is no sign-in:
+// it makes a way in, and signs nobody in.
+func (a *App) otherWays(ctx context.Context, user auth.User, index int) (bool, error) {
+	if user.EmailVerified && !(a.cfg.Passwordless.NoLinks && a.cfg.Passwordless.NoCodes) {
+		return true, nil
+	}
+	for i, wired := range a.features {
+		if i == index || wired.Ways == nil {
+			continue
+		}
+		if n, err := wired.Ways(ctx, user.ID); err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// linkedAccounts implements account.Links.
+func (a *App) linkedAccounts(ctx context.Context, userID string) ([]account.Account, error) {
+	var all []account.Account
+	for _, wired := range a.features {
+		if wired.Accounts == nil {
+			continue
+		}
+		accounts, err := wired.Accounts(ctx, userID)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, accounts...)
+	}
+	return all, nil
+}
+
+// signUpProven has every feature decide what stays of what it attached to a sign-up.
+func (a *App) signUpProven(ctx context.Context, e auth.SignUpProven) error {
+	for _, wired := range a.features {
+		if wired.SignUpProven == nil {
+			continue
+		}
+		if err := wired.SignUpProven(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // needsPasskey reports whether only a passkey can be the user's second factor.

@@ -16,6 +16,9 @@ type Hooks struct {
 	// UserCreated runs when an address is proven and its user exists
 	// (OWASP: user_created, authn_email_verified).
 	UserCreated func(ctx context.Context, e UserCreated) error
+	// SignUpProven runs after UserCreated or UserVerified where the address was that of
+	// a sign-up, for packages that attached something to it.
+	SignUpProven func(ctx context.Context, e SignUpProven) error
 	// BeforeSession may refuse to start a session for a proven user.
 	BeforeSession func(ctx context.Context, e BeforeSession) error
 	// SignedIn runs when a session has been started (OWASP: authn_login_success).
@@ -84,6 +87,16 @@ type BeforeSignUp struct {
 type UserCreated struct {
 	User   User
 	Client Client
+}
+
+// SignUpProven says which sign-up became which user. What was attached to it may stay
+// only if Kept is set: otherwise somebody else than whoever signed up proved the mailbox
+// (rule R5).
+type SignUpProven struct {
+	SignUpID string
+	User     User
+	Kept     bool
+	Client   Client
 }
 
 // BeforeSession says who is about to get a session, and by which channels.
@@ -243,6 +256,7 @@ func JoinHooks(all ...Hooks) Hooks {
 	for _, h := range all {
 		joined.BeforeSignUp = hook.Chain(joined.BeforeSignUp, h.BeforeSignUp)
 		joined.UserCreated = hook.Chain(joined.UserCreated, h.UserCreated)
+		joined.SignUpProven = hook.Chain(joined.SignUpProven, h.SignUpProven)
 		joined.BeforeSession = hook.Chain(joined.BeforeSession, h.BeforeSession)
 		joined.SignedIn = hook.Chain(joined.SignedIn, h.SignedIn)
 		joined.ChallengeStarted = hook.Chain(joined.ChallengeStarted, h.ChallengeStarted)

@@ -137,18 +137,20 @@ func (h *Handler) showVerify(w http.ResponseWriter, r *http.Request, query verif
 	}
 	if !sameBrowser {
 		card.Form.Username = signUp.Display
-		h.askProof(&card, query)
+		h.askProof(&card, query, len(signUp.Password) > 0)
 	}
 	if failure != nil {
 		card.Tone, card.Notice = page.Failure, failure.Message
 	}
-	card.Form.Nonce = h.site.Nonces.Issue(w, r)
+	if card.Form != nil {
+		card.Form.Nonce = h.site.Nonces.Issue(w, r)
+	}
 	h.site.Pages.Write(w, r, status, card)
 }
 
 // askProof asks somebody who opens the link in another browser for the password
-// of the sign-up, or for a new one (rule R5).
-func (h *Handler) askProof(card *page.Card, query verifyQuery) {
+// of the sign-up, if it has one, or for a new one (rule R5).
+func (h *Handler) askProof(card *page.Card, query verifyQuery, passwordGiven bool) {
 	other := query
 	if query.New != "" {
 		least := h.svc.PasswordPolicy().Least(false)
@@ -165,6 +167,13 @@ func (h *Handler) askProof(card *page.Card, query verifyQuery) {
 		return
 	}
 	other.New = "1"
+	if !passwordGiven {
+		card.Text = append(card.Text, "You opened the link in another browser than the one that signed up. "+
+			"Open it there, or choose a password here: then the account is yours by that password alone.")
+		card.Links = []page.Link{{Href: here(other), Text: "Choose a password"}}
+		card.Form = nil
+		return
+	}
 	card.Text = append(card.Text, "You opened the link in another browser than the one that signed up. "+
 		"Enter the password that you chose there, so that nobody else's password ends up on your account.")
 	card.Form.Fields = []page.Field{{

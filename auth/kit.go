@@ -228,10 +228,10 @@ func (a Attempt) User() User { return a.user }
 // than by the link of a sign-up, such as by a code, without a password. Every
 // sign-up that waits for the address ends with it (rule R4), and
 // Hooks.BeforeSignUp may refuse it. It must run in the transaction that consumes
-// the proof. Of n it takes Email, Name, Image and Client; Name defaults to the
-// local part of the address. Errors: ErrAddressTaken, ErrInvalidEmail,
-// ErrInvalidName, ErrInvalidImage.
-func (s *Service) CreateProven(ctx context.Context, n NewUser) (User, error) {
+// the proof, which is what EmailProof of the user will say, such as ProofMail. Of n it
+// takes Email, Name, Image and Client; Name defaults to the local part of the
+// address. Errors: ErrAddressTaken, ErrInvalidEmail, ErrInvalidName, ErrInvalidImage.
+func (s *Service) CreateProven(ctx context.Context, n NewUser, proof string) (User, error) {
 	if !s.store.InTransaction(ctx) {
 		return User{}, ErrNoTransaction
 	}
@@ -251,7 +251,9 @@ func (s *Service) CreateProven(ctx context.Context, n NewUser) (User, error) {
 	if err := s.store.DropSignUps(ctx, address.Key, 0, false); err != nil {
 		return User{}, fmt.Errorf("auth: drop the sign-ups of an address: %w", err)
 	}
-	user, err := s.createProven(ctx, signUp.preview(), nil, n.Client)
+	user := signUp.preview()
+	user.EmailProof = proof
+	user, err = s.createProven(ctx, user, nil, n.Client)
 	if err != nil {
 		return User{}, fmt.Errorf("auth: create a user: %w", err)
 	}
@@ -338,20 +340,31 @@ func AddressOf(user User) (Address, error) {
 	return ParseAddress(user.Email)
 }
 
+// Proving is the proof of the mailbox of a user who exists without one.
+type Proving struct {
+	UserID string
+	// From is the security version under which the proof was given. Zero takes any.
+	From int64
+	// Password is the sealed hash of the password that the user has from now on. Empty
+	// is none.
+	Password []byte
+	// Proof is what proved the mailbox, such as ProofMail.
+	Proof  string
+	Client Client
+}
+
 // ProveUser records that the mailbox of a user who exists unproven was just
-// proven. What the account had before goes: its password, in whose place sealed
-// comes if it is not empty, its sessions, and what hooks of UserVerified take away
-// (rule R4). It must run in the transaction that consumes the proof, which was
-// given under the security version from; zero takes any. For a user whose address
-// is proven it returns ErrAddressTaken, for another version ErrStale, and changes
-// nothing.
-func (s *Service) ProveUser(ctx context.Context, userID string, from int64, sealed []byte, client Client) (User, error) {
+// proven. What the account had before goes: its password, its sessions, and what hooks
+// of UserVerified take away (rule R4). It must run in the transaction that consumes
+// the proof. For a user whose address is proven it returns ErrAddressTaken, for another
+// version ErrStale, and changes nothing.
+func (s *Service) ProveUser(ctx context.Context, p Proving) (User, error) {
 	if !s.store.InTransaction(ctx) {
 		return User{}, ErrNoTransaction
 	}
 	var user User
 	err := s.store.InTx(ctx, func(ctx context.Context) (err error) {
-		if user, err = s.store.UserByID(ctx, userID); err != nil {
+		if user, err = s.store.UserByID(ctx, p.UserID); err != nil {
 			return err
 		}
 		// In the order of whoever proves a sign-up by its link: first the turn of the
@@ -359,7 +372,7 @@ func (s *Service) ProveUser(ctx context.Context, userID string, from int64, seal
 		if err := s.store.DropSignUps(ctx, user.Email, 0, false); err != nil {
 			return err
 		}
-		user, err = s.proveUser(ctx, Change{UserID: userID, From: from}, sealed, client)
+		user, err = s.proveUser(ctx, p)
 		return err
 	})
 	if err != nil {
@@ -369,25 +382,25 @@ func (s *Service) ProveUser(ctx context.Context, userID string, from int64, seal
 }
 
 // proveUser needs the turn of the address, and leaves no sign-up of it waiting.
-func (s *Service) proveUser(ctx context.Context, c Change, sealed []byte, client Client) (proven User, err error) {
-	err = s.Secure(ctx, c, func(ctx context.Context, user User) error {
+func (s *Service) proveUser(ctx context.Context, p Proving) (proven User, err error) {
+	err = s.Secure(ctx, Change{UserID: p.UserID, From: p.From}, func(ctx context.Context, user User) error {
 		now := s.now()
-		changed, err := s.store.SetVerified(ctx, user.ID, now)
+		changed, err := s.store.SetVerified(ctx, user.ID, p.Proof, now)
 		if err != nil {
 			return err
 		}
 		if !changed {
 			return ErrAddressTaken
 		}
-		if err := s.store.SetPassword(ctx, user.ID, sealed, now); err != nil {
+		if err := s.store.SetPassword(ctx, user.ID, p.Password, now); err != nil {
 			return err
 		}
-		user.EmailVerified, user.UpdatedAt = true, now
+		user.EmailVerified, user.EmailProof, user.UpdatedAt = true, p.Proof, now
 		if user, err = s.claimSuperuser(ctx, user); err != nil {
 			return err
 		}
 		proven = user
-		return hook.Call(ctx, s.cfg.Hooks.UserVerified, UserVerified{User: user, Client: client})
+		return hook.Call(ctx, s.cfg.Hooks.UserVerified, UserVerified{User: user, Client: p.Client})
 	})
 	return proven, err
 }
@@ -445,7 +458,7 @@ func (s *Service) ResetPassword(ctx context.Context, r Reset) error {
 
 func (s *Service) putPassword(ctx context.Context, user User, r Reset, sealed []byte) error {
 	if !user.EmailVerified {
-		proven, err := s.ProveUser(ctx, user.ID, r.From, sealed, r.Client)
+		proven, err := s.ProveUser(ctx, Proving{UserID: user.ID, From: r.From, Password: sealed, Proof: ProofMail, Client: r.Client})
 		if errors.Is(err, ErrAddressTaken) {
 			return ErrStale
 		}

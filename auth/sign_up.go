@@ -84,13 +84,37 @@ func (s *Service) SignUp(ctx context.Context, p SignUpParams) (SignUpResult, err
 	if signUp.Password, err = s.hashAndSeal(ctx, signUpPassword, signUp.ID, prepared); err != nil {
 		return SignUpResult{}, err
 	}
+	return s.writeSignUp(ctx, signUp, address, p, nil)
+}
+
+// SignUpWith is SignUp without a password, for somebody who comes with something else
+// that will let them in, such as an account at an identity provider whose word proves
+// no mailbox (rule R19). attach writes it down, in the transaction of the sign-up;
+// Hooks.SignUpProven says later whether it may stay. p.Password is ignored. Everything
+// is as in SignUp, whoever has the address. Errors: ErrInvalidEmail, ErrInvalidName,
+// ErrInvalidImage, those of attach and of Hooks.BeforeSignUp.
+func (s *Service) SignUpWith(ctx context.Context, p SignUpParams, attach func(ctx context.Context, signUp SignUp) error) (SignUpResult, error) {
+	signUp, address, err := s.newSignUp(p)
+	if err != nil {
+		return SignUpResult{}, err
+	}
+	return s.writeSignUp(ctx, signUp, address, p, attach)
+}
+
+// writeSignUp ties the sign-up to the browser and writes it down.
+func (s *Service) writeSignUp(
+	ctx context.Context, signUp SignUp, address Address, p SignUpParams, attach func(ctx context.Context, signUp SignUp) error,
+) (SignUpResult, error) {
 	browser, err := s.browser(p.Browser)
 	if err != nil {
 		return SignUpResult{}, err
 	}
 	signUp.BrowserHash = hashBrowser(browser)
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		return s.recordSignUp(ctx, signUp, address, p)
+		if err := s.recordSignUp(ctx, signUp, address, p); err != nil || attach == nil {
+			return err
+		}
+		return attach(ctx, signUp)
 	})
 	if err != nil {
 		return SignUpResult{}, fmt.Errorf("auth: sign up: %w", err)

@@ -105,11 +105,11 @@ func TestCreateProvenEndsTheSignUpsOfTheAddress(t *testing.T) {
 	_, err := w.SignUp(t.Context(), auth.SignUpParams{Name: "Mallory", Email: adaEmail, Password: "a stranger's choice"})
 	assert.NoError(t, err)
 	ada := auth.NewUser{Email: adaEmail, Client: client()}
-	_, err = w.CreateProven(t.Context(), ada)
+	_, err = w.CreateProven(t.Context(), ada, auth.ProofMail)
 	assert.ErrorIs(t, err, auth.ErrNoTransaction)
 	var user auth.User
 	create := func(ctx context.Context) (err error) {
-		user, err = w.CreateProven(ctx, ada)
+		user, err = w.CreateProven(ctx, ada, auth.ProofMail)
 		return err
 	}
 	assert.NoError(t, w.store.InTx(t.Context(), create))
@@ -139,7 +139,7 @@ func TestR4_WhoExistsUnprovenSignsInOnlyAfterAProofThatTakesTheRestAway(t *testi
 	assert.NoError(t, err)
 	assert.Len(t, w.sessions.ended, 1)
 	assert.ErrorIs(t, w.store.InTx(t.Context(), func(ctx context.Context) error {
-		_, err := w.ProveUser(ctx, user.ID, 0, nil, client())
+		_, err := w.ProveUser(ctx, auth.Proving{UserID: user.ID, Proof: auth.ProofMail, Client: client()})
 		return err
 	}), auth.ErrAddressTaken)
 }

@@ -21,6 +21,14 @@ const (
 	maxImageData   = 64 * 1024 // bytes of a picture given as a data URL
 )
 
+// What may prove an address.
+const (
+	// ProofMail is a mail of ours that somebody answered.
+	ProofMail = "mail"
+	// ProofHost is the word of the host, or of a superuser.
+	ProofHost = "host"
+)
+
 // User is a person with a proven address. A sign-up whose address was never
 // proven is a [SignUp], not a User (rule R4).
 type User struct {
@@ -33,6 +41,10 @@ type User struct {
 	// Image is the URL of a picture, or empty.
 	Image         string
 	EmailVerified bool
+	// EmailProof is what proved the address: ProofMail, ProofHost, or the channel of an
+	// identity provider, such as provider:google (rule R19). It is empty where nothing
+	// did, and where nobody wrote it down.
+	EmailProof string
 	// Superuser may use the administration of the whole installation.
 	Superuser bool
 	// SecurityVersion grows with every change of what protects the account;
@@ -157,6 +169,9 @@ func (s *Service) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	}
 	user := signUp.preview()
 	user.EmailVerified, user.SecurityVersion = n.EmailVerified, 1
+	if n.EmailVerified {
+		user.EmailProof = ProofHost
+	}
 	if !n.CreatedAt.IsZero() {
 		user.CreatedAt = n.CreatedAt.UTC()
 	}

@@ -82,7 +82,7 @@ func (s *Service) VerifyEmail(ctx context.Context, p VerifyEmailParams) (User, e
 	if err != nil {
 		return User{}, err
 	}
-	return s.makeUser(ctx, user, signUp, hash, p.Client, func(ctx context.Context) error {
+	return s.makeUser(ctx, user, signUp, hash, p.NewPassword == "", p.Client, func(ctx context.Context) error {
 		_, err := s.cfg.Tokens.Consume(ctx, PurposeVerifyEmail, p.Token)
 		return err
 	})
@@ -113,13 +113,14 @@ func (s *Service) ProveSignUp(ctx context.Context, signUpID, browser string, cli
 	if err != nil {
 		return User{}, err
 	}
-	return s.makeUser(ctx, user, signUp, hash, client, consume)
+	return s.makeUser(ctx, user, signUp, hash, true, client, consume)
 }
 
 // makeUser turns a sign-up whose mailbox is proven into user, who starts with the
-// password that has that hash, if it is not empty.
+// password that has that hash, if it is not empty. kept says that whoever signed up
+// proved the mailbox.
 func (s *Service) makeUser(
-	ctx context.Context, user User, signUp SignUp, hash []byte, client Client, consume func(ctx context.Context) error,
+	ctx context.Context, user User, signUp SignUp, hash []byte, kept bool, client Client, consume func(ctx context.Context) error,
 ) (User, error) {
 	var sealed []byte
 	var err error
@@ -136,11 +137,15 @@ func (s *Service) makeUser(
 			return err
 		}
 		if user.ID != signUp.UserID {
-			user, err = s.proveUser(ctx, Change{UserID: user.ID}, sealed, client)
+			user, err = s.proveUser(ctx, Proving{UserID: user.ID, Password: sealed, Proof: ProofMail, Client: client})
 		} else {
+			user.EmailProof = ProofMail
 			user, err = s.createProven(ctx, user, sealed, client)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return hook.Call(ctx, s.cfg.Hooks.SignUpProven, SignUpProven{SignUpID: signUp.ID, User: user, Kept: kept, Client: client})
 	})
 	if errors.Is(err, ErrSignUpNotFound) || errors.Is(err, ErrAddressTaken) {
 		return User{}, token.ErrInvalid
@@ -182,10 +187,17 @@ func (s *Service) createProven(ctx context.Context, user User, sealed []byte, cl
 	return user, hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: client})
 }
 
-// claimSuperuser makes whoever just proved the configured address a superuser. It
-// acts once.
+// IsReserved reports whether the address makes whoever proves it a superuser. Only our
+// own mail proves it (rules R19, R33): another system's word is as if somebody had typed
+// it.
+func (s *Service) IsReserved(address Address) bool {
+	return s.cfg.Superuser != "" && address.Key == s.cfg.Superuser
+}
+
+// claimSuperuser makes whoever just proved the configured address by mail a superuser.
+// It acts once.
 func (s *Service) claimSuperuser(ctx context.Context, user User) (User, error) {
-	if user.Email != s.cfg.Superuser {
+	if user.Email != s.cfg.Superuser || user.EmailProof != ProofMail {
 		return user, nil
 	}
 	claimed, err := s.store.ClaimSuperuser(ctx, user.Email, user.ID, s.now())
@@ -233,6 +245,9 @@ func (s *Service) replaceSignUp(ctx context.Context, user *User, p VerifyEmailPa
 }
 
 func (s *Service) proveByPassword(ctx context.Context, signUp SignUp, typed string) ([]byte, error) {
+	if len(signUp.Password) == 0 {
+		return nil, ErrSignUpProofRequired
+	}
 	prepared, err := password.Normalize(typed)
 	if err != nil {
 		return nil, ErrWrongSignUpPassword

@@ -34,6 +34,9 @@ type Config struct {
 	// Factors proves second factors, for users who have one. Defaults to nil: nobody
 	// steps up by one.
 	Factors SecondFactors
+	// Links returns the user's accounts at identity providers, in the order in which
+	// they were linked. Defaults to nil: there are none.
+	Links func(ctx context.Context, userID string) ([]Account, error)
 	// FreshFor is how long a proof permits what is sensitive. Defaults to
 	// DefaultFreshFor.
 	FreshFor time.Duration

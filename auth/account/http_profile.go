@@ -72,8 +72,7 @@ func (h *Handler) ListAccounts(w http.ResponseWriter, r *http.Request) {
 	list := make([]accountResponse, 0, len(accounts))
 	for _, a := range accounts {
 		list = append(list, accountResponse{
-			// A user has one password: the id is the user's.
-			ID: a.UserID, ProviderID: a.ProviderID, AccountID: a.UserID, UserID: a.UserID, Scopes: []string{},
+			ID: a.ID, ProviderID: a.ProviderID, AccountID: a.AccountID, UserID: a.UserID, Scopes: append([]string{}, a.Scopes...),
 			CreatedAt: route.NewTime(a.CreatedAt), UpdatedAt: route.NewTime(a.UpdatedAt),
 		})
 	}

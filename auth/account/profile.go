@@ -38,14 +38,23 @@ const ProviderCredential = "credential"
 
 // Account is one way in which a user signs in.
 type Account struct {
+	// ID is the row's; the user's for the password, of which there is one.
+	ID string
 	// ProviderID is ProviderCredential for the password.
 	ProviderID string
-	UserID     string
-	// CreatedAt is when the user was made, UpdatedAt when the password was set last.
+	// AccountID is who the user is at the provider; for the password the user's id.
+	AccountID string
+	UserID    string
+	// Scopes are what the provider granted us. They are kept only together with its
+	// tokens.
+	Scopes []string
+	// CreatedAt is when the account was linked, UpdatedAt when it was used last; for the
+	// password when the user was made, and when it was set last.
 	CreatedAt, UpdatedAt time.Time
 }
 
-// Accounts lists the ways in which the caller signs in.
+// Accounts lists the ways in which the caller signs in: the password, if there is one,
+// and the accounts at identity providers.
 func (s *Service) Accounts(ctx context.Context, c Caller) ([]Account, error) {
 	if c.Principal == nil || c.Principal.UserID == "" {
 		return nil, problem.ErrUnauthenticated
@@ -58,10 +67,20 @@ func (s *Service) Accounts(ctx context.Context, c Caller) ([]Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("account: find the password: %w", err)
 	}
-	if at.IsZero() {
-		return nil, nil
+	var accounts []Account
+	if !at.IsZero() {
+		accounts = append(accounts, Account{
+			ID: user.ID, ProviderID: ProviderCredential, AccountID: user.ID, UserID: user.ID, CreatedAt: user.CreatedAt, UpdatedAt: at,
+		})
 	}
-	return []Account{{ProviderID: ProviderCredential, UserID: user.ID, CreatedAt: user.CreatedAt, UpdatedAt: at}}, nil
+	if s.cfg.Links == nil {
+		return accounts, nil
+	}
+	links, err := s.cfg.Links(ctx, user.ID)
+	if err != nil {
+		return nil, fmt.Errorf("account: find the links: %w", err)
+	}
+	return append(accounts, links...), nil
 }
 
 // User returns a user whom the caller may see: themselves, a member of an

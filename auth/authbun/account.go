@@ -82,7 +82,7 @@ func (s *Store) SetEmail(ctx context.Context, userID string, address auth.Addres
 	return s.InTx(ctx, func(ctx context.Context) error {
 		changed, err := affected(s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
 			Set("email = ?", address.Key).Set("email_display = ?", address.Display).
-			Set("email_verified = ?", true).Set("updated_at = ?", now.UTC()).Where("id = ?", userID).Exec(ctx))
+			Set("email_verified = ?", true).Set("email_proof = ?", auth.ProofMail).Set("updated_at = ?", now.UTC()).Where("id = ?", userID).Exec(ctx))
 		switch {
 		case bundb.IsUniqueViolation(err):
 			return auth.ErrAddressTaken

@@ -14,7 +14,7 @@ import (
 )
 
 const userByEmailSQL = `
-SELECT u.id, u.email, u.email_display, u.email_verified, u.name, u.image, u.superuser, u.security_version,
+SELECT u.id, u.email, u.email_display, u.email_verified, u.email_proof, u.name, u.image, u.superuser, u.security_version,
        u.second_factor_at, u.created_at, u.updated_at, u.last_sign_in_at, c.password
 FROM tenon_users AS u LEFT JOIN tenon_credentials AS c ON c.user_id = u.id
 WHERE u.email = ?`
@@ -52,6 +52,7 @@ type userModel struct {
 	Email           string    `bun:"email"`
 	EmailDisplay    string    `bun:"email_display"`
 	EmailVerified   bool      `bun:"email_verified"`
+	EmailProof      string    `bun:"email_proof"`
 	Name            string    `bun:"name"`
 	Image           string    `bun:"image"`
 	Superuser       bool      `bun:"superuser"`
@@ -64,7 +65,7 @@ type userModel struct {
 
 func newUserModel(u auth.User) *userModel {
 	return &userModel{
-		ID: u.ID, Email: u.Email, EmailDisplay: u.Display, EmailVerified: u.EmailVerified,
+		ID: u.ID, Email: u.Email, EmailDisplay: u.Display, EmailVerified: u.EmailVerified, EmailProof: u.EmailProof,
 		Name: u.Name, Image: u.Image, Superuser: u.Superuser, SecurityVersion: u.SecurityVersion,
 		SecondFactorAt: u.SecondFactorAt.UTC(), LastSignInAt: u.LastSignInAt.UTC(), CreatedAt: u.CreatedAt.UTC(), UpdatedAt: u.UpdatedAt.UTC(),
 	}
@@ -72,7 +73,7 @@ func newUserModel(u auth.User) *userModel {
 
 func (m *userModel) user() auth.User {
 	return auth.User{
-		ID: m.ID, Email: m.Email, Display: m.EmailDisplay, EmailVerified: m.EmailVerified,
+		ID: m.ID, Email: m.Email, Display: m.EmailDisplay, EmailVerified: m.EmailVerified, EmailProof: m.EmailProof,
 		Name: m.Name, Image: m.Image, Superuser: m.Superuser, SecurityVersion: m.SecurityVersion,
 		SecondFactorAt: m.SecondFactorAt.UTC(), LastSignInAt: m.LastSignInAt.UTC(), CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
 	}
@@ -108,7 +109,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (auth.User, []byt
 	var u auth.User
 	var password []byte
 	err := s.userByEmail.Scan(ctx, []any{email},
-		&u.ID, &u.Email, &u.Display, &u.EmailVerified, &u.Name, &u.Image, &u.Superuser, &u.SecurityVersion,
+		&u.ID, &u.Email, &u.Display, &u.EmailVerified, &u.EmailProof, &u.Name, &u.Image, &u.Superuser, &u.SecurityVersion,
 		bundb.ScanTime(&u.SecondFactorAt), bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt), bundb.ScanTime(&u.LastSignInAt), &password)
 	if errors.Is(err, sql.ErrNoRows) {
 		return auth.User{}, nil, auth.ErrUserNotFound
@@ -194,11 +195,11 @@ func (s *Store) admitAndRefund(ctx context.Context, a auth.Admission, enrolled *
 }
 
 // SetVerified implements auth.ProofStore.
-func (s *Store) SetVerified(ctx context.Context, userID string, now time.Time) (bool, error) {
+func (s *Store) SetVerified(ctx context.Context, userID, proof string, now time.Time) (bool, error) {
 	proven := false
 	err := s.change(ctx, userID, func(ctx context.Context) error {
 		changed, err := affected(s.Bun().NewUpdate().Conn(s.Conn(ctx)).Table("tenon_users").
-			Set("email_verified = ?", true).Set("updated_at = ?", now.UTC()).
+			Set("email_verified = ?", true).Set("email_proof = ?", proof).Set("updated_at = ?", now.UTC()).
 			Where("id = ?", userID).Where("email_verified = ?", false).Exec(ctx))
 		if err != nil {
 			return bundb.Wrap("authbun: record a proof", err)

@@ -62,7 +62,7 @@ func changes(store *authbun.Store, now time.Time) []change {
 		return func(ctx context.Context) error { return store.InTx(ctx, fn) }
 	}
 	return []change{
-		{"verify", func(ctx context.Context) error { _, err := store.SetVerified(ctx, "u", now); return err }},
+		{"verify", func(ctx context.Context) error { _, err := store.SetVerified(ctx, "u", "mail", now); return err }},
 		{"profile", func(ctx context.Context) error {
 			_, err := store.UpdateProfile(ctx, "u", auth.Profile{Name: &name}, now)
 			return err

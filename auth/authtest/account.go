@@ -75,7 +75,7 @@ func (f *Fake) SetEmail(ctx context.Context, userID string, address auth.Address
 		if !ok {
 			return auth.ErrUserNotFound
 		}
-		user.Email, user.Display, user.EmailVerified, user.UpdatedAt = address.Key, address.Display, true, now
+		user.Email, user.Display, user.EmailVerified, user.EmailProof, user.UpdatedAt = address.Key, address.Display, true, auth.ProofMail, now
 		s.users[userID] = user
 		return nil
 	})

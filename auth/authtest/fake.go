@@ -168,14 +168,14 @@ func (f *Fake) Admit(ctx context.Context, a auth.Admission) (enrolled bool, err 
 }
 
 // SetVerified implements auth.ProofStore.
-func (f *Fake) SetVerified(ctx context.Context, userID string, now time.Time) (changed bool, err error) {
+func (f *Fake) SetVerified(ctx context.Context, userID, proof string, now time.Time) (changed bool, err error) {
 	err = f.Do(ctx, func(s *state) error {
 		user, ok := s.users[userID]
 		if !ok {
 			return auth.ErrUserNotFound
 		}
 		if changed = !user.EmailVerified; changed {
-			user.EmailVerified, user.UpdatedAt = true, now
+			user.EmailVerified, user.EmailProof, user.UpdatedAt = true, proof, now
 			s.users[userID] = user
 		}
 		return nil

@@ -62,7 +62,7 @@ func newID() string { return uuid.Must(uuid.NewV7()).String() }
 func (w *world) describe(email string) auth.User {
 	return auth.User{
 		ID: newID(), Email: email, Display: "Typed." + email, Name: "Ada", Image: "https://example.com/ada.png",
-		EmailVerified: true, SecurityVersion: 1, CreatedAt: w.now, UpdatedAt: w.now.Add(time.Microsecond),
+		EmailVerified: true, EmailProof: auth.ProofHost, SecurityVersion: 1, CreatedAt: w.now, UpdatedAt: w.now.Add(time.Microsecond),
 	}
 }
 

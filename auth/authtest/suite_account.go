@@ -143,12 +143,12 @@ func (w *accountWorld) setEmail(ctx context.Context, id string, to auth.Address)
 
 func testSetEmail(t *testing.T, w *accountWorld) {
 	want := w.describe("ada@example.com")
-	want.EmailVerified = false
+	want.EmailVerified, want.EmailProof = false, ""
 	assert.NoError(t, w.Store.CreateUser(t.Context(), want, []byte("sealed")))
 	other, to := w.user(t, "bob@example.com"), newAddress(t)
 	assert.Error(t, w.Store.SetEmail(t.Context(), want.ID, to, w.now)) // no transaction
 	assert.NoError(t, w.setEmail(t.Context(), want.ID, to))
-	want.Email, want.Display, want.EmailVerified, want.UpdatedAt = to.Key, to.Display, true, w.now.Add(time.Hour)
+	want.Email, want.Display, want.EmailVerified, want.EmailProof, want.UpdatedAt = to.Key, to.Display, true, auth.ProofMail, w.now.Add(time.Hour)
 	got, password, err := w.Store.UserByEmail(t.Context(), to.Key)
 	assert.NoError(t, err)
 	assert.Equal(t, got, want)

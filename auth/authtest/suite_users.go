@@ -186,15 +186,19 @@ func testSetVerified(t *testing.T, w *world) {
 		id   string
 		want bool
 	}{{user.ID, false}, {unproven.ID, true}, {unproven.ID, false}} {
-		changed, err := w.Store.SetVerified(t.Context(), c.id, w.now.Add(time.Hour))
+		changed, err := w.Store.SetVerified(t.Context(), c.id, "provider:x", w.now.Add(time.Hour))
 		assert.NoError(t, err)
 		assert.Equal(t, changed, c.want)
 	}
 	got, err := w.Store.UserByID(t.Context(), unproven.ID)
 	assert.NoError(t, err)
 	assert.True(t, got.EmailVerified, "the address is proven")
+	assert.Equal(t, got.EmailProof, "provider:x")
 	assert.Equal(t, got.UpdatedAt, w.now.Add(time.Hour))
-	_, err = w.Store.SetVerified(t.Context(), newID(), w.now)
+	got, err = w.Store.UserByID(t.Context(), user.ID)
+	assert.NoError(t, err)
+	assert.Equal(t, got.EmailProof, user.EmailProof)
+	_, err = w.Store.SetVerified(t.Context(), newID(), "mail", w.now)
 	assert.ErrorIs(t, err, auth.ErrUserNotFound)
 }
 

@@ -75,7 +75,7 @@ func (s *Service) owner(ctx context.Context, c claim) (auth.User, error) {
 		return auth.User{}, errGone
 	}
 	if c.userID == "" {
-		return s.cfg.Users.CreateProven(ctx, c.profile)
+		return s.cfg.Users.CreateProven(ctx, c.profile, auth.ProofMail)
 	}
 	user, err := s.store.UserByID(ctx, c.userID)
 	switch {
@@ -86,5 +86,5 @@ func (s *Service) owner(ctx context.Context, c claim) (auth.User, error) {
 	case user.EmailVerified:
 		return user, nil
 	}
-	return s.cfg.Users.ProveUser(ctx, user.ID, c.version, nil, c.profile.Client)
+	return s.cfg.Users.ProveUser(ctx, auth.Proving{UserID: user.ID, From: c.version, Proof: auth.ProofMail, Client: c.profile.Client})
 }

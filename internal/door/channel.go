@@ -45,3 +45,15 @@ func Assurance(channels []string) int {
 	}
 	return 1
 }
+
+// ProviderChannel names the proof by an identity provider with that id.
+func ProviderChannel(id string) string { return "provider:" + id }
+
+// ProviderOf returns the id of the identity provider that a channel names, or "".
+func ProviderOf(channel string) string {
+	id, ok := strings.CutPrefix(channel, "provider:")
+	if !ok {
+		return ""
+	}
+	return id
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/token"
 )
 
 // Feature is a part of Tenon that a host chooses. It is made once, holds nothing of
@@ -21,6 +22,8 @@ import (
 type Feature interface {
 	// Schemas returns the migrations of its tables.
 	Schemas() []bundb.Schema
+	// Sealed lists the columns that hold sealed values, for re-encryption.
+	Sealed() []crypto.SealedColumn
 	// Wire puts it together with the parts of an App. It does no I/O and starts
 	// nothing.
 	Wire(k Kit) (Wired, error)
@@ -41,8 +44,9 @@ type Kit struct {
 	Caller func(r *http.Request) (account.Caller, error)
 	// RenewSession makes the browser keep the new token of the session that it has.
 	RenewSession func(w http.ResponseWriter, r *http.Request, grant auth.Grant)
-	// OtherWays reports whether a user can sign in by something that is no credential
-	// of theirs, such as mailed links.
+	// OtherWays reports whether a user can sign in by something that is neither a
+	// password nor what this feature keeps: mailed links, or the ways of other features.
+	// It joins the transaction of ctx.
 	OtherWays func(ctx context.Context, user auth.User) (bool, error)
 	// NeedsPasskey reports whether a user has turned a second factor on and only a
 	// passkey can be it. It joins the transaction of ctx.
@@ -50,6 +54,10 @@ type Kit struct {
 	// Strengthen is to be called in the transaction in which a user gets a credential
 	// that is a second factor.
 	Strengthen func(ctx context.Context, user auth.User) error
+	// Tokens issues and consumes secrets that are good once.
+	Tokens *token.Service
+	// RedirectTargets are where browsers may be sent, besides the own site.
+	RedirectTargets []string
 	// BaseURL, MountPath and ProductName are those of tenon.Config.
 	BaseURL, MountPath, ProductName string
 	// FreshFor is how long a proof permits what is sensitive.
@@ -67,6 +75,15 @@ type Wired struct {
 	Forget func(ctx context.Context, userID string) error
 	// Maintain deletes what has run out, in batches.
 	Maintain func(ctx context.Context) error
+	// Ways counts the ways to sign in that the feature keeps for a user. It joins the
+	// transaction of ctx.
+	Ways func(ctx context.Context, userID string) (int, error)
+	// Accounts returns the user's accounts at identity providers, in the order in which
+	// they were linked.
+	Accounts func(ctx context.Context, userID string) ([]account.Account, error)
+	// SignUpProven decides what stays of what the feature attached to a sign-up, in the
+	// transaction that proves its address.
+	SignUpProven func(ctx context.Context, e auth.SignUpProven) error
 	// Passkeys counts the user's passkeys, for whoever asks for second factors. It
 	// joins the transaction of ctx.
 	Passkeys func(ctx context.Context, userID string) (int, error)

@@ -3,6 +3,7 @@ package passkeybun
 import (
 	"github.com/tenon-go/tenon/auth/passkey"
 	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/feature"
 )
 
@@ -31,6 +32,9 @@ func (f Feature) Into(svc **passkey.Service) Feature {
 // Schemas implements the feature.
 func (f Feature) Schemas() []bundb.Schema { return []bundb.Schema{Schema()} }
 
+// Sealed implements the feature: nothing in the tables is secret.
+func (f Feature) Sealed() []crypto.SealedColumn { return nil }
+
 // Wire implements the feature.
 func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	cfg := f.cfg
@@ -51,6 +55,6 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 		*f.into = svc
 	}
 	return feature.Wired{
-		Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain, Passkeys: svc.Count, PasskeyScript: passkey.PathScript,
+		Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain, Ways: svc.Count, Passkeys: svc.Count, PasskeyScript: passkey.PathScript,
 	}, nil
 }

@@ -1,0 +1,1 @@
+ALTER TABLE tenon_users DROP COLUMN email_proof;

@@ -24,8 +24,12 @@ type Principal struct {
 	// route that touches credentials, keys, provider tokens, deletion, ownership,
 	// acceptance or superuser powers is refused (R22), and Superuser is false.
 	ImpersonatorID string
-	// Role is the member's role in OrganizationID, as read with the session (R18).
+	// Role is the member's role in OrganizationID, as read with the session (R18): one,
+	// or several with commas between them.
 	Role string
+	// Permissions are what Role allows in OrganizationID; ask [Principal.Can]. Do not
+	// change them.
+	Permissions Permissions
 	// Superuser is true for an operator of the whole installation. It is never
 	// true for an API key or an impersonated session (R22).
 	Superuser bool

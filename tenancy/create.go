@@ -33,16 +33,30 @@ func (s *Service) CreateDefault(ctx context.Context, userID, name string) (Organ
 	if err != nil {
 		return Organization{}, fmt.Errorf("tenancy: create: %w", err)
 	}
-	if err := s.insert(ctx, &o, owner); err != nil {
+	if err := s.settle(ctx, &o, owner, s.insert); err != nil {
 		return Organization{}, fmt.Errorf("tenancy: create: %w", err)
 	}
-	if err := hook.Call(ctx, s.cfg.Hooks.OrganizationCreated, OrganizationCreated{Organization: o}); err != nil {
-		return Organization{}, fmt.Errorf("tenancy: create: hook: %w", err)
-	}
-	if err := hook.Call(ctx, s.cfg.Hooks.MemberJoined, MemberJoined{Organization: o, Member: owner}); err != nil {
-		return Organization{}, fmt.Errorf("tenancy: create: hook: %w", err)
-	}
 	return o, nil
+}
+
+// settle inserts an organization with its owner and tells the hooks.
+func (s *Service) settle(ctx context.Context, o *Organization, owner Member, insert func(context.Context, *Organization, Member) error) error {
+	event := MemberJoined{Organization: *o, Member: owner, ActorID: owner.UserID}
+	if err := hook.Call(ctx, s.cfg.Hooks.BeforeMemberJoined, event); err != nil {
+		return fmt.Errorf("hook: %w", err)
+	}
+	if err := insert(ctx, o, owner); err != nil {
+		return err
+	}
+	event.Organization = *o
+	err := hook.Call(ctx, s.cfg.Hooks.OrganizationCreated, OrganizationCreated{Organization: *o, ActorID: owner.UserID})
+	if err == nil {
+		err = hook.Call(ctx, s.cfg.Hooks.MemberJoined, event)
+	}
+	if err != nil {
+		return fmt.Errorf("hook: %w", err)
+	}
+	return nil
 }
 
 // describe makes the rows, but for the slug.

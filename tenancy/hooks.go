@@ -7,13 +7,22 @@ import (
 )
 
 // OrganizationCreated says that there is a new organization.
-type OrganizationCreated struct{ Organization Organization }
+type OrganizationCreated struct {
+	Organization Organization
+	// ActorID is the user who made it, its owner.
+	ActorID string
+}
 
-// MemberJoined says that a user became a member, the owner of a new organization
-// included.
+// MemberJoined says that a user becomes, or became, a member; the owner of a new
+// organization is one, too.
 type MemberJoined struct {
 	Organization Organization
 	Member       Member
+	// Teams are the ids of the teams that the member is to be in.
+	Teams []string
+	// ActorID is the user by whose doing it is, and InvitationID the invitation that was
+	// accepted, if it was one.
+	ActorID, InvitationID string
 }
 
 // MemberLeft says that a membership ended.
@@ -40,7 +49,10 @@ type SecondFactorPolicySet struct {
 // Hooks are told what happened, inside the transaction in which it happens: an
 // error undoes it. A nil func is skipped. They may be called concurrently.
 type Hooks struct {
-	OrganizationCreated   func(ctx context.Context, e OrganizationCreated) error
+	OrganizationCreated func(ctx context.Context, e OrganizationCreated) error
+	// BeforeMemberJoined may refuse: it is where seats are counted. Member is as it is
+	// about to be inserted.
+	BeforeMemberJoined    func(ctx context.Context, e MemberJoined) error
 	MemberJoined          func(ctx context.Context, e MemberJoined) error
 	MemberLeft            func(ctx context.Context, e MemberLeft) error
 	OwnerChanged          func(ctx context.Context, e OwnerChanged) error
@@ -56,6 +68,7 @@ func JoinHooks(all ...Hooks) Hooks {
 	var joined Hooks
 	for _, h := range all {
 		joined.OrganizationCreated = hook.Chain(joined.OrganizationCreated, h.OrganizationCreated)
+		joined.BeforeMemberJoined = hook.Chain(joined.BeforeMemberJoined, h.BeforeMemberJoined)
 		joined.MemberJoined = hook.Chain(joined.MemberJoined, h.MemberJoined)
 		joined.MemberLeft = hook.Chain(joined.MemberLeft, h.MemberLeft)
 		joined.OwnerChanged = hook.Chain(joined.OwnerChanged, h.OwnerChanged)

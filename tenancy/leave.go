@@ -26,9 +26,6 @@ const (
 	DeleteOrganizations
 )
 
-// RoleAdmin is the role that TransferToAdmin looks for.
-const RoleAdmin = "admin"
-
 func (p OwnerPolicy) valid() bool { return p >= BlockDeletion && p <= DeleteOrganizations }
 
 // RemoveUser takes a user out of every organization, in the transaction that

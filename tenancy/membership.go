@@ -1,9 +1,12 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/tenon-go/tenon/internal/hook"
 )
 
 // HoldDefault returns the id of the organization that a user's new session
@@ -35,8 +38,71 @@ func (s *Service) Membership(ctx context.Context, organizationID, userID string)
 // ends, for rows elsewhere that refer to it (rule R3). It returns ErrNotFound if
 // there is none and ErrNoTransaction outside a transaction.
 func (s *Service) Hold(ctx context.Context, organizationID string) error {
-	if err := s.store.HoldOrganization(ctx, organizationID); err != nil {
+	if _, err := s.store.HoldOrganization(ctx, organizationID); err != nil {
 		return fmt.Errorf("tenancy: hold: %w", err)
 	}
 	return nil
+}
+
+// JoinParams say who becomes a member of what.
+type JoinParams struct {
+	OrganizationID, UserID string
+	// Role is one role or several, as ParseRoles reads them, and never RoleOwner.
+	Role string
+	// Teams, ActorID and InvitationID are for the hooks; see MemberJoined. ActorID
+	// defaults to UserID.
+	Teams                 []string
+	ActorID, InvitationID string
+}
+
+// Join makes a user a member of an organization, whoever asks for it: judge that first.
+// It is the only way in but that of an owner. It joins the transaction of ctx, holds the
+// user and then the organization (rule R3), asks Hooks.BeforeMemberJoined, which may
+// refuse, inserts, and calls Hooks.MemberJoined. Of any number of concurrent calls for
+// one user, one succeeds.
+//
+// Errors: that of Users.Hold if there is no such user; ErrNotFound if there is no such
+// organization; ErrAlreadyMember; those of ResolveRoles; those of the hooks.
+func (s *Service) Join(ctx context.Context, p JoinParams) (m Member, err error) {
+	err = s.store.InTx(ctx, func(ctx context.Context) error {
+		m, err = s.join(ctx, p)
+		return err
+	})
+	if err != nil {
+		return Member{}, fmt.Errorf("tenancy: join: %w", err)
+	}
+	return m, nil
+}
+
+func (s *Service) join(ctx context.Context, p JoinParams) (Member, error) {
+	if err := s.cfg.Users.Hold(ctx, p.UserID); err != nil {
+		return Member{}, err
+	}
+	o, err := s.store.HoldOrganization(ctx, p.OrganizationID)
+	if err != nil {
+		return Member{}, err
+	}
+	role, err := s.ResolveRoles(ctx, o, p.Role)
+	if err != nil {
+		return Member{}, err
+	}
+	id, err := s.newID()
+	if err != nil {
+		return Member{}, err
+	}
+	event := MemberJoined{
+		Organization: o,
+		Member:       Member{ID: id, OrganizationID: o.ID, UserID: p.UserID, Role: role, CreatedAt: s.now()},
+		Teams:        p.Teams, ActorID: cmp.Or(p.ActorID, p.UserID), InvitationID: p.InvitationID,
+	}
+	if err := hook.Call(ctx, s.cfg.Hooks.BeforeMemberJoined, event); err != nil {
+		return Member{}, fmt.Errorf("hook: %w", err)
+	}
+	if err := s.store.AddMember(ctx, event.Member); err != nil {
+		return Member{}, err
+	}
+	if err := hook.Call(ctx, s.cfg.Hooks.MemberJoined, event); err != nil {
+		return Member{}, fmt.Errorf("hook: %w", err)
+	}
+	return event.Member, nil
 }

@@ -8,8 +8,15 @@ import (
 )
 
 // RoleOwner is the role of the one member whom Organization.OwnerID names, and
-// of nobody else (rule R31). The store keeps the two in step.
+// of nobody else (rule R31). The store keeps the two in step. It may do everything.
 const RoleOwner = "owner"
+
+// RoleAdmin may do everything in Statements but delete the organization, unless
+// Config.Roles says something else. TransferToAdmin looks for it.
+const RoleAdmin = "admin"
+
+// RoleMember may read roles, unless Config.Roles says something else.
+const RoleMember = "member"
 
 // Organization is a company, team or household that shares what its members
 // make. Times are UTC microseconds.
@@ -29,7 +36,9 @@ type Organization struct {
 	OwnerID string
 	// SecondFactor is what the organization demands of its members' sessions (rule
 	// R13).
-	SecondFactor         principal.SecondFactorPolicy
+	SecondFactor principal.SecondFactorPolicy
+	// RolesVersion rises with each change of the organization's own roles (rule R18).
+	RolesVersion         int64
 	CreatedAt, UpdatedAt time.Time
 }
 
@@ -38,7 +47,8 @@ type Member struct {
 	ID             string
 	OrganizationID string
 	UserID         string
-	// Role is what the member may do; see RoleOwner.
+	// Role is what the member may do: RoleOwner, or one or more other roles, sorted and
+	// with commas between them.
 	Role      string
 	CreatedAt time.Time
 }

@@ -35,6 +35,7 @@ type Database interface {
 type Store interface {
 	Database
 	DepartureStore
+	MemberStore
 
 	// CreateOrganization inserts every field of o and of its owner, whose
 	// OrganizationID, UserID and Role fit o. It returns ErrSlugTaken if another
@@ -53,13 +54,28 @@ type Store interface {
 	// ErrNotFound if the user has none, whether or not the organization exists.
 	Membership(ctx context.Context, organizationID, userID string) (Organization, Member, error)
 
-	// HoldOrganization keeps the organization from being deleted until the
-	// transaction of ctx ends (rule R3). It returns ErrNotFound if there is none,
+	// HoldOrganization returns the organization and keeps it from being deleted until
+	// the transaction of ctx ends (rule R3). It returns ErrNotFound if there is none,
 	// and ErrNoTransaction outside a transaction.
-	HoldOrganization(ctx context.Context, id string) error
+	HoldOrganization(ctx context.Context, id string) (Organization, error)
 	// SetSecondFactorPolicy sets what the organization demands of its members. It
 	// returns ErrNotFound, and changes nothing, if ownerID does not own it now.
 	SetSecondFactorPolicy(ctx context.Context, id, ownerID string, p principal.SecondFactorPolicy, now time.Time) error
+}
+
+// MemberStore keeps places in organizations.
+type MemberStore interface {
+	// HoldMembership is Membership that keeps the organization from being deleted and
+	// the membership as it is until the transaction of ctx ends, in this order. It
+	// returns ErrNoTransaction outside a transaction.
+	HoldMembership(ctx context.Context, organizationID, userID string) (Organization, Member, error)
+
+	// AddMember inserts every field of m, whose organization the transaction of ctx
+	// holds. It returns ErrNoTransaction outside one, and ErrAlreadyMember, changes
+	// nothing and leaves the transaction
+	// usable if the user has a place there; of any number of concurrent calls for one
+	// user, one succeeds.
+	AddMember(ctx context.Context, m Member) error
 }
 
 // DepartureStore lets a user go. All but Members and Share return ErrNoTransaction

@@ -22,6 +22,14 @@ type Config struct {
 	// OwnerPolicy says what becomes of an organization with other members whose
 	// owner is deleted. Defaults to BlockDeletion.
 	OwnerPolicy OwnerPolicy
+	// Statements are the host's own resources and what can be done with them, such as
+	// {"invoices": {"read", "write"}}; roles hand them out. They come on top of those of
+	// [Statements], which they may extend. Defaults to none.
+	Statements Permissions
+	// Roles are what members may do, by role. A role that is here replaces the built-in
+	// one; RoleOwner, which may do everything, can't be replaced. Defaults to RoleAdmin
+	// and RoleMember as package doc describes them.
+	Roles map[string]Permissions
 	// Hooks run inside the transaction of what they report.
 	Hooks Hooks
 	// Now is the clock. Defaults to the store's (rule R32).
@@ -35,6 +43,10 @@ type Config struct {
 type Service struct {
 	store Store
 	cfg   Config
+	// statements is everything that there is to allow, and roles what it is that each
+	// role of the program allows.
+	statements Permissions
+	roles      map[string]Permissions
 }
 
 // New returns a Service on store, or says what is wrong with cfg. It does no I/O.
@@ -54,7 +66,8 @@ func New(store Store, cfg Config) (*Service, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	return &Service{store: store, cfg: cfg}, nil
+	s := &Service{store: store, cfg: cfg}
+	return s, s.learnRoles()
 }
 
 // now is the one clock (rule R32), as exact as the databases are.

@@ -105,7 +105,7 @@ func (s *Store) RemoveMemberships(ctx context.Context, userID string) ([]tenancy
 	}
 	var gone []memberModel
 	_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Model((*memberModel)(nil)).
-		Where("m.user_id = ?", userID).Returning("*").Exec(ctx, &gone)
+		Where("m.user_id = ?", userID).Returning("id, organization_id, user_id, role, created_at").Exec(ctx, &gone)
 	return members(gone), bundb.Wrap("tenancybun: remove memberships", err)
 }
 

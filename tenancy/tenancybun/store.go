@@ -26,6 +26,7 @@ type organizationModel struct {
 	OwnerID      string    `bun:"owner_id"`
 	FactorFrom   time.Time `bun:"second_factor_from,nullzero"`
 	FactorTrusts bool      `bun:"second_factor_trusts"`
+	RolesVersion int64     `bun:"roles_version"`
 	CreatedAt    time.Time `bun:"created_at"`
 	UpdatedAt    time.Time `bun:"updated_at"`
 }
@@ -33,7 +34,7 @@ type organizationModel struct {
 func newOrganizationModel(o tenancy.Organization) *organizationModel {
 	return &organizationModel{
 		ID: o.ID, Name: o.Name, Slug: o.Slug, Logo: o.Logo, Metadata: string(o.Metadata), OwnerID: o.OwnerID,
-		FactorFrom: o.SecondFactor.From.UTC(), FactorTrusts: o.SecondFactor.AcceptTrustedDevices,
+		FactorFrom: o.SecondFactor.From.UTC(), FactorTrusts: o.SecondFactor.AcceptTrustedDevices, RolesVersion: o.RolesVersion,
 		CreatedAt: o.CreatedAt.UTC(), UpdatedAt: o.UpdatedAt.UTC(),
 	}
 }
@@ -42,7 +43,7 @@ func (m *organizationModel) organization() tenancy.Organization {
 	o := tenancy.Organization{
 		ID: m.ID, Name: m.Name, Slug: m.Slug, Logo: m.Logo, OwnerID: m.OwnerID,
 		SecondFactor: principal.SecondFactorPolicy{From: m.FactorFrom.UTC(), AcceptTrustedDevices: m.FactorTrusts},
-		CreatedAt:    m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
+		RolesVersion: m.RolesVersion, CreatedAt: m.CreatedAt.UTC(), UpdatedAt: m.UpdatedAt.UTC(),
 	}
 	if m.Metadata != "" {
 		o.Metadata = json.RawMessage(m.Metadata)
@@ -103,39 +104,72 @@ func (s *Store) HoldFirst(ctx context.Context, userID string) (organizationID st
 	return organizationID, notFound("tenancybun: hold the first membership's organization", err)
 }
 
-const membershipSQL = `
-SELECT o.id, o.name, o.slug, o.logo, COALESCE(o.metadata, ''), o.owner_id,
-       o.second_factor_from, o.second_factor_trusts, o.created_at, o.updated_at,
-       m.id, m.organization_id, m.user_id, m.role, m.created_at
+const (
+	organizationColumns = `o.id, o.name, o.slug, o.logo, COALESCE(o.metadata, ''), o.owner_id,
+       o.second_factor_from, o.second_factor_trusts, o.roles_version, o.created_at, o.updated_at`
+	memberColumns = "m.id, m.organization_id, m.user_id, m.role, m.created_at"
+
+	membershipSQL = "SELECT " + organizationColumns + ", " + memberColumns + `
 FROM tenon_members AS m JOIN tenon_organizations AS o ON o.id = m.organization_id
 WHERE m.organization_id = ? AND m.user_id = ?`
+	// holdAsMemberSQL finds nothing for a stranger, like for an id that never existed.
+	holdAsMemberSQL = `
+SELECT o.id FROM tenon_organizations AS o
+WHERE o.id = ? AND EXISTS (SELECT 1 FROM tenon_members AS m WHERE m.organization_id = o.id AND m.user_id = ?)`
+	holdSQL = "SELECT " + organizationColumns + " FROM tenon_organizations AS o WHERE o.id = ?"
+)
+
+func (m *organizationModel) targets() []any {
+	return []any{
+		&m.ID, &m.Name, &m.Slug, &m.Logo, &m.Metadata, &m.OwnerID,
+		bundb.ScanTime(&m.FactorFrom), &m.FactorTrusts, &m.RolesVersion, bundb.ScanTime(&m.CreatedAt), bundb.ScanTime(&m.UpdatedAt),
+	}
+}
+
+func (m *memberModel) targets() []any {
+	return []any{&m.ID, &m.OrganizationID, &m.UserID, &m.Role, bundb.ScanTime(&m.CreatedAt)}
+}
 
 // Membership implements tenancy.Store.
 func (s *Store) Membership(ctx context.Context, organizationID, userID string) (tenancy.Organization, tenancy.Member, error) {
+	return membership(ctx, s.membership, organizationID, userID)
+}
+
+func membership(ctx context.Context, statement bundb.Statement, organizationID, userID string) (tenancy.Organization, tenancy.Member, error) {
 	var (
 		o organizationModel
 		m memberModel
 	)
-	err := s.membership.QueryRow(ctx, organizationID, userID).Scan(
-		&o.ID, &o.Name, &o.Slug, &o.Logo, &o.Metadata, &o.OwnerID,
-		bundb.ScanTime(&o.FactorFrom), &o.FactorTrusts, bundb.ScanTime(&o.CreatedAt), bundb.ScanTime(&o.UpdatedAt),
-		&m.ID, &m.OrganizationID, &m.UserID, &m.Role, bundb.ScanTime(&m.CreatedAt))
-	if err != nil {
+	if err := statement.Scan(ctx, []any{organizationID, userID}, append(o.targets(), m.targets()...)...); err != nil {
 		return tenancy.Organization{}, tenancy.Member{}, notFound("tenancybun: membership", err)
 	}
 	return o.organization(), m.member(), nil
 }
 
-const holdSQL = "SELECT o.id FROM tenon_organizations AS o WHERE o.id = ?"
+// HoldMembership implements tenancy.MemberStore. The second statement sees what was
+// committed while the first one waited.
+func (s *Store) HoldMembership(ctx context.Context, organizationID, userID string) (tenancy.Organization, tenancy.Member, error) {
+	if !s.InTransaction(ctx) {
+		return tenancy.Organization{}, tenancy.Member{}, tenancy.ErrNoTransaction
+	}
+	var id string
+	if err := s.holdAsMember.QueryRow(ctx, organizationID, userID).Scan(&id); err != nil {
+		return tenancy.Organization{}, tenancy.Member{}, notFound("tenancybun: hold a membership", err)
+	}
+	return membership(ctx, s.holdMembership, organizationID, userID)
+}
 
 // HoldOrganization implements tenancy.Store. On SQLite the transaction is the
 // only writer already.
-func (s *Store) HoldOrganization(ctx context.Context, id string) error {
+func (s *Store) HoldOrganization(ctx context.Context, id string) (tenancy.Organization, error) {
 	if !s.InTransaction(ctx) {
-		return tenancy.ErrNoTransaction
+		return tenancy.Organization{}, tenancy.ErrNoTransaction
 	}
-	var held string
-	return notFound("tenancybun: hold", s.hold.QueryRow(ctx, id).Scan(&held))
+	var o organizationModel
+	if err := s.hold.QueryRow(ctx, id).Scan(o.targets()...); err != nil {
+		return tenancy.Organization{}, notFound("tenancybun: hold", err)
+	}
+	return o.organization(), nil
 }
 
 // SetSecondFactorPolicy implements tenancy.Store.

@@ -11,8 +11,8 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// Schema returns the migrations of the package's tables, tenon_organizations and
-// tenon_members.
+// Schema returns the migrations of the package's tables: tenon_organizations,
+// tenon_members and tenon_organization_roles.
 func Schema() bundb.Schema {
 	// Sub fails only for a path that is not valid, and this one is.
 	files, _ := fs.Sub(migrations, "migrations")
@@ -34,7 +34,8 @@ func SessionJoin() bundb.Join {
 // Store implements tenancy.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB
-	membership, hold, holdFirst, share bundb.Statement
+	membership, hold, holdFirst, share      bundb.Statement
+	holdMembership, holdAsMember, addMember bundb.Statement
 }
 
 var _ tenancy.Store = (*Store)(nil)
@@ -42,14 +43,16 @@ var _ tenancy.Store = (*Store)(nil)
 // New returns a Store on db, whose Schema must have been migrated. It does no
 // I/O.
 func New(db *bundb.DB) *Store {
-	hold, first := holdSQL, holdFirstSQL
+	hold, first, place, asMember := holdSQL, holdFirstSQL, membershipSQL, holdAsMemberSQL
 	if db.Dialect() == bundb.Postgres {
 		hold += " FOR KEY SHARE"
 		first += " FOR KEY SHARE OF o"
+		place += " FOR SHARE OF m"
+		asMember += " FOR KEY SHARE OF o"
 	}
 	return &Store{
 		DB:         db,
 		membership: db.Statement(membershipSQL), hold: db.Statement(hold), holdFirst: db.Statement(first),
-		share: db.Statement(shareSQL),
+		share: db.Statement(shareSQL), holdMembership: db.Statement(place), holdAsMember: db.Statement(asMember), addMember: db.Statement(addMemberSQL),
 	}
 }

@@ -167,7 +167,7 @@ func TestR3_AHeldOrganizationIsNotDeleted(t *testing.T) {
 			QueryRow(bundbtest.Outside(t.Context()), o.ID).Scan(&id)
 	}
 	for _, hold := range []func(context.Context) error{
-		func(ctx context.Context) error { return store.HoldOrganization(ctx, o.ID) },
+		func(ctx context.Context) error { _, err := store.HoldOrganization(ctx, o.ID); return err },
 		func(ctx context.Context) error {
 			_, err := store.HoldFirst(ctx, o.OwnerID)
 			return err

@@ -113,16 +113,18 @@ func (f *Fake) Membership(ctx context.Context, organizationID, userID string) (o
 
 // HoldOrganization implements tenancy.Store. Transactions run one after the
 // other, so nothing needs to be locked.
-func (f *Fake) HoldOrganization(ctx context.Context, id string) error {
+func (f *Fake) HoldOrganization(ctx context.Context, id string) (o tenancy.Organization, err error) {
 	if !f.InTransaction(ctx) {
-		return tenancy.ErrNoTransaction
+		return tenancy.Organization{}, tenancy.ErrNoTransaction
 	}
-	return f.mem.Do(ctx, func(s *state) error {
-		if _, ok := s.organizations[id]; !ok {
+	err = f.mem.Do(ctx, func(s *state) error {
+		var ok bool
+		if o, ok = s.organizations[id]; !ok {
 			return tenancy.ErrNotFound
 		}
 		return nil
 	})
+	return o, err
 }
 
 // SetSecondFactorPolicy implements tenancy.Store.

@@ -29,7 +29,7 @@ type Env struct {
 // Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{rowClauses(), departureClauses(), txClauses()} {
+	for _, group := range [][]clause{rowClauses(), departureClauses(), memberClauses(), txClauses()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
@@ -222,9 +222,13 @@ func (w *world) holdFirst(ctx context.Context, user string) (id string, err erro
 
 func hold(t *testing.T, w *world) {
 	o, _ := w.create(t, newID())
-	assert.ErrorIs(t, w.Store.HoldOrganization(t.Context(), o.ID), tenancy.ErrNoTransaction)
+	_, err := w.Store.HoldOrganization(t.Context(), o.ID)
+	assert.ErrorIs(t, err, tenancy.ErrNoTransaction)
 	assert.NoError(t, w.Store.InTx(t.Context(), func(ctx context.Context) error {
-		assert.ErrorIs(t, w.Store.HoldOrganization(ctx, newID()), tenancy.ErrNotFound)
-		return w.Store.HoldOrganization(ctx, o.ID)
+		_, err := w.Store.HoldOrganization(ctx, newID())
+		assert.ErrorIs(t, err, tenancy.ErrNotFound)
+		got, err := w.Store.HoldOrganization(ctx, o.ID)
+		assert.Equal(t, got, o)
+		return err
 	}))
 }

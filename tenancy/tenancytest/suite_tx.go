@@ -120,7 +120,7 @@ func outage(t *testing.T, w *world) {
 		"create":     w.Store.CreateOrganization(ctx, fresh, owner),
 		"hold first": firstErr,
 		"membership": memberErr,
-		"hold":       w.Store.InTx(ctx, func(ctx context.Context) error { return w.Store.HoldOrganization(ctx, o.ID) }),
+		"hold":       w.Store.InTx(ctx, func(ctx context.Context) error { _, err := w.Store.HoldOrganization(ctx, o.ID); return err }),
 	} {
 		if !errors.Is(err, problem.ErrUnavailable) || errors.Is(err, tenancy.ErrNotFound) {
 			t.Errorf("%s during an outage: %v", name, err)

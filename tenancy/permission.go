@@ -1,0 +1,212 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tenon-go/tenon/principal"
+)
+
+// Permissions are actions by resource, such as {"member": {"create", "delete"}}.
+type Permissions = principal.Permissions
+
+// Statements returns everything that can be done with an organization's own things, by
+// resource: organization, member, invitation, team, and ac, which is access control, the
+// organization's own roles. Config.Statements adds the host's.
+func Statements() Permissions {
+	return Permissions{
+		"organization": {"update", "delete"},
+		"member":       {"create", "update", "delete"},
+		"invitation":   {"create", "cancel"},
+		"team":         {"create", "update", "delete"},
+		"ac":           {"create", "read", "update", "delete"},
+	}
+}
+
+// maxRoles is how many roles one member may have.
+const maxRoles = 10
+
+// roleName is what a role may be called: nothing that could look like another one, and
+// nothing that the list of a member's roles is written with.
+var roleName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// word is a resource or an action.
+var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.:-]{0,63}$`)
+
+// learnRoles judges what Config says about roles, and keeps it.
+func (s *Service) learnRoles() error {
+	s.statements = merge(Statements(), s.cfg.Statements)
+	for resource, actions := range s.cfg.Statements {
+		if !word.MatchString(resource) || len(actions) == 0 || slices.ContainsFunc(actions, func(a string) bool { return !word.MatchString(a) }) {
+			return fmt.Errorf("tenancy: Config.Statements: %q needs a name and actions of letters, digits and _.:-", resource)
+		}
+	}
+	admin := Statements()
+	admin["organization"] = []string{"update"}
+	s.roles = map[string]Permissions{RoleAdmin: admin, RoleMember: {"ac": {"read"}}}
+	for name, permissions := range s.cfg.Roles {
+		switch {
+		case name == RoleOwner:
+			return errors.New("tenancy: Config.Roles: the owner may do everything")
+		case !roleName.MatchString(name):
+			return fmt.Errorf("tenancy: Config.Roles: %q must be 1 to 64 lower-case letters, digits, _ and -", name)
+		case !s.statements.Contains(permissions):
+			return fmt.Errorf("tenancy: Config.Roles: %q allows what neither Statements nor Config.Statements has", name)
+		}
+		s.roles[name] = merge(permissions)
+	}
+	s.roles[RoleOwner] = s.statements
+	return nil
+}
+
+// merge returns everything in all, in an order that depends on nothing else.
+func merge(all ...Permissions) Permissions {
+	merged := Permissions{}
+	for _, p := range all {
+		for resource, actions := range p {
+			merged[resource] = append(merged[resource], actions...)
+		}
+	}
+	for resource, actions := range merged {
+		slices.Sort(actions)
+		merged[resource] = slices.Compact(actions)
+	}
+	return merged
+}
+
+// ParseRoles reads the roles of a member as clients write them: each of list is a name,
+// or several with commas between them. It returns them as Member.Role has them: in
+// lower case, sorted, each once. Errors: ErrUseTransfer if RoleOwner is among them (rule
+// R31), ErrRoleNotFound for what can't be a role's name and for none at all.
+func ParseRoles(list ...string) (string, error) {
+	var names []string
+	for name := range strings.SplitSeq(strings.Join(list, ","), ",") {
+		// Only ASCII is folded, so that no other letter becomes one of a role's name.
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, strings.Map(lower, name))
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	switch {
+	case slices.Contains(names, RoleOwner):
+		return "", ErrUseTransfer
+	case len(names) == 0, len(names) > maxRoles, slices.ContainsFunc(names, func(n string) bool { return !roleName.MatchString(n) }):
+		return "", ErrRoleNotFound
+	}
+	return strings.Join(names, ","), nil
+}
+
+func lower(r rune) rune {
+	if r >= 'A' && r <= 'Z' {
+		return r + ('a' - 'A')
+	}
+	return r
+}
+
+// Permissions returns what a member with the role, which may be several with commas
+// between them, may do in the organization whose RolesVersion is version. A role that
+// does not exist allows nothing.
+func (s *Service) Permissions(_ context.Context, _, role string, _ int64) (Permissions, error) {
+	if p, ok := s.roles[role]; ok {
+		return p, nil
+	}
+	var all []Permissions
+	for name := range strings.SplitSeq(role, ",") {
+		if name != RoleOwner {
+			all = append(all, s.roles[name])
+		}
+	}
+	return merge(all...), nil
+}
+
+// Authorize returns the organization and the caller's place in it if the caller may act
+// there (see Enter) and their role allows the action on the resource. In a transaction
+// it holds the organization and then the membership until the transaction ends: a
+// demotion or a removal that committed first wins, a later one waits. Hold users before
+// (the locks are taken in the order user, organization, member).
+//
+// Errors: ErrNotFound for everybody who is not a member, principal.ErrSecondFactorRequired
+// where the organization's policy keeps the caller out, and for a member whose role does
+// not allow it what [NotAllowed] returns.
+func (s *Service) Authorize(ctx context.Context, caller *principal.Principal, organizationID, resource, action string) (Organization, Member, error) {
+	o, m, err := s.place(ctx, organizationID, caller.UserID)
+	if err == nil {
+		err = o.SecondFactor.Check(caller, s.now())
+	}
+	if err == nil {
+		err = s.require(ctx, o, m, resource, action)
+	}
+	if err != nil {
+		return Organization{}, Member{}, fmt.Errorf("tenancy: authorize: %w", err)
+	}
+	return o, m, nil
+}
+
+// AuthorizeUser is Authorize for a user who does not call: it says whether they, as an
+// invitation's inviter, still may. The organization's policy judges sessions, and there
+// is none here.
+func (s *Service) AuthorizeUser(ctx context.Context, userID, organizationID, resource, action string) (Organization, Member, error) {
+	o, m, err := s.place(ctx, organizationID, userID)
+	if err == nil {
+		err = s.require(ctx, o, m, resource, action)
+	}
+	if err != nil {
+		return Organization{}, Member{}, fmt.Errorf("tenancy: authorize: %w", err)
+	}
+	return o, m, nil
+}
+
+// place reads a membership, and holds it where there is a transaction to hold it in.
+func (s *Service) place(ctx context.Context, organizationID, userID string) (Organization, Member, error) {
+	if s.store.InTransaction(ctx) {
+		return s.store.HoldMembership(ctx, organizationID, userID)
+	}
+	return s.store.Membership(ctx, organizationID, userID)
+}
+
+// require returns the error of NotAllowed if the member may not.
+func (s *Service) require(ctx context.Context, o Organization, m Member, resource, action string) error {
+	p, err := s.Permissions(ctx, o.ID, m.Role, o.RolesVersion)
+	if err != nil {
+		return err
+	}
+	if !p.Allows(resource, action) {
+		return NotAllowed(resource, action)
+	}
+	return nil
+}
+
+// ResolveRoles is ParseRoles for roles that exist in the organization: those of
+// Config.Roles and its own. In a transaction it keeps its own from being deleted until
+// the transaction ends. Errors: those of ParseRoles; ErrRoleNotFound for one that does
+// not exist.
+func (s *Service) ResolveRoles(ctx context.Context, o Organization, list ...string) (string, error) {
+	role, err := ParseRoles(list...)
+	if err != nil {
+		return "", err
+	}
+	for name := range strings.SplitSeq(role, ",") {
+		if _, ok := s.roles[name]; !ok {
+			return "", ErrRoleNotFound
+		}
+	}
+	return role, nil
+}
+
+// MayGrant reports whether the member may give role to somebody whose role is had, which
+// is empty for somebody new: nobody grants what they do not have themselves.
+func (s *Service) MayGrant(ctx context.Context, o Organization, by Member, had, role string) (bool, error) {
+	var sets [3]Permissions
+	for i, r := range []string{by.Role, had, role} {
+		var err error
+		if sets[i], err = s.Permissions(ctx, o.ID, r, o.RolesVersion); err != nil {
+			return false, fmt.Errorf("tenancy: may grant: %w", err)
+		}
+	}
+	return merge(sets[0], sets[1]).Contains(sets[2]), nil
+}

@@ -102,7 +102,7 @@ func TestR11_StepsAreAFunctionOfWhatIsProvenAndEnrolled(t *testing.T) {
 	}{
 		{"password", all, "totp passkey backup_code", false},
 		{"mailbox", all, "totp passkey backup_code", false},
-		{"provider", all, "totp passkey backup_code", false},
+		{"provider:acme", all, "totp passkey backup_code", false},
 		{passkey, all, "totp backup_code", false},
 		{verified, all, "", true},
 		{"password totp", all, "", true},
@@ -110,7 +110,10 @@ func TestR11_StepsAreAFunctionOfWhatIsProvenAndEnrolled(t *testing.T) {
 		{"mailbox " + passkey, all, "", true},
 		{"password mailbox", all, "totp passkey backup_code", false}, // a mailed code is none beside what is stronger
 		{"password", mail, "otp backup_code", false},
-		{"provider", mail, "otp backup_code", false},
+		{"provider:acme", mail, "otp backup_code", false},
+		{"provider:acme provider:other", all, "totp passkey backup_code", false}, // two providers are no second factor
+		{"provider:acme totp", all, "", true},
+		{"provider:acme mailbox", mail, "", true},
 		{"mailbox", mail, "backup_code", false}, // the mailbox is not two channels
 		{"mailbox mailbox", mail, "backup_code", false},
 		{passkey, mail, "otp backup_code", false},
@@ -203,7 +206,7 @@ func TestR11_OnlyTheUsersOwnSecondChannelMeetsAChallenge(t *testing.T) {
 	stranger.ID, stale.SecurityVersion = "somebody", 2
 	for name, proof := range map[string]door.Proof{
 		"none": {}, "a stranger's": w.proven(stranger, "totp"), "another version's": w.proven(stale, "totp"),
-		"the password again": w.proven(user, "password"), "a mailed code": w.proven(user, "mailbox"), "a provider": w.proven(user, "provider"),
+		"the password again": w.proven(user, "password"), "a mailed code": w.proven(user, "mailbox"), "a provider": w.proven(user, "provider:acme"),
 	} {
 		_, _, err := w.MeetChallenge(t.Context(), c, proof, auth.MeetParams{})
 		if !errors.Is(err, auth.ErrNotAdmitted) {

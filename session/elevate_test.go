@@ -337,7 +337,7 @@ func TestNIST_PropertyOverTheClock(t *testing.T) {
 				break
 			}
 			if random.IntN(8) == 0 {
-				grant = w.elevate(grant, allChannels()[random.IntN(5)])
+				grant = w.elevate(grant, allChannels()[random.IntN(6)])
 				identity = w.live(grant)
 			}
 			s := identity.Session

@@ -16,7 +16,7 @@ import (
 
 // allChannels are the kinds of proof that rule R11 names, and the host's own.
 func allChannels() []string {
-	return []string{"password", "mailbox", "provider", "host", "totp", "recovery", "passkey:1", "passkey:2"}
+	return []string{"password", "mailbox", "provider:acme", "provider:other", "host", "totp", "recovery", "passkey:1", "passkey:2"}
 }
 
 // isStrong repeats rule R12 in its own words.
@@ -116,6 +116,10 @@ func TestASVS7_5_3_TheFactorIsJudgedNotOnlyTheTime(t *testing.T) {
 		want     int
 	}{
 		{"u1", []string{"password"}, 204},
+		{"u1", []string{"provider:acme"}, 204},
+		{"u2", []string{"provider:acme"}, 403},
+		{"u2", []string{"provider:acme", "provider:other"}, 403},
+		{"u2", []string{"provider:acme", "totp"}, 204},
 		{"u2", []string{"password"}, 403}, // as after a trusted device
 		{"u2", []string{"password", "mailbox"}, 403},
 		{"u2", []string{"password", "totp"}, 204},

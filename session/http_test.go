@@ -152,6 +152,37 @@ func TestGetSessionGolden(t *testing.T) {
 	assert.NotContains(t, body, grant.Token.Reveal()[8:])
 }
 
+// The list of devices says by which provider a session began, whatever was proven in it
+// since; a session that began otherwise says nothing of it.
+func TestSessionsNameTheProviderThatTheyBeganWith(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	h := w.handler("https://app.example.com")
+	w.user("root", func(u *sessiontest.UserState) { u.Superuser = true })
+	for channels, want := range map[string]int{
+		"provider:acme": 1, "provider:acme totp": 1, "password": 0, "password provider:acme": 0,
+	} {
+		w.user("u1", nil)
+		facts := w.facts("u1")
+		facts.Channels = strings.Fields(channels)
+		grant := w.start(facts)
+		if want == 1 {
+			grant = w.elevate(grant, "password")
+		}
+		token, root := grant.Token.Reveal(), w.start(w.facts("root")).Token.Reveal()
+		for where, body := range map[string]string{
+			"get-session":        bodyOf(t, call(t, h, "GET", "/get-session", "", token)),
+			"list-sessions":      bodyOf(t, call(t, h, "GET", "/list-sessions", "", token)),
+			"list-user-sessions": bodyOf(t, call(t, h, "POST", "/admin/list-user-sessions", `{"userId":"u1"}`, root)),
+		} {
+			if got := strings.Count(body, `"provider":"acme"`); got != want || strings.Count(body, `"provider"`) != want {
+				t.Errorf("%s, %s: %s", channels, where, body)
+			}
+		}
+		assert.NoError(t, w.svc.Revoke(t.Context(), "u1", grant.Session.ID))
+	}
+}
+
 func TestListAndRevoke(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)

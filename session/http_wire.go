@@ -36,6 +36,7 @@ type wireSession struct {
 
 	ActiveOrganizationID *string    `json:"activeOrganizationId"`
 	ImpersonatedBy       *string    `json:"impersonatedBy,omitempty" description:"The superuser who acts as the user in this session."`
+	Provider             *string    `json:"provider,omitempty" description:"The identity provider by which the session began."`
 	Device               string     `json:"device" description:"The browser and system in words, such as Firefox on Windows."`
 	Current              bool       `json:"current" description:"Whether this is the session that asks."`
 	EndsAt               route.Time `json:"endsAt" description:"When the session ends whatever happens."`
@@ -91,6 +92,7 @@ func newWireSession(d Device) wireSession {
 		UserAgent: orNull(s.UserAgent), ActiveOrganizationID: orNull(s.OrganizationID),
 		Device: d.Name, Current: d.Current, EndsAt: route.NewTime(s.EndsAt),
 	}
+	w.Provider = orNull(s.Provider())
 	if s.ActorID != "" {
 		w.ImpersonatedBy = &s.ActorID
 	}

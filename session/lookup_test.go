@@ -182,7 +182,7 @@ func TestR18_TheRoleIsReadWithEveryLookup(t *testing.T) {
 func TestR11_AssuranceOfEveryPairOfChannels(t *testing.T) {
 	t.Parallel()
 	second := map[string]bool{"totp": true, "recovery": true, "passkey:a": true, "passkey:b": true}
-	all := []string{"password", "mailbox", "provider", "totp", "recovery", "passkey:a", "passkey:b"}
+	all := []string{"password", "mailbox", "provider:acme", "provider:other", "totp", "recovery", "passkey:a", "passkey:b"}
 	for _, a := range all {
 		assert.Equal(t, session.Session{Channels: []string{a}}.Assurance(), 1)
 		for _, b := range all {

@@ -73,6 +73,15 @@ func (s *Session) Live(now time.Time) bool {
 // (rule R11).
 func (s Session) Assurance() int { return door.Assurance(s.Channels) }
 
+// Provider is the id of the identity provider by which the session began, or "". What
+// was proven later, in a step-up, changes nothing about it.
+func (s Session) Provider() string {
+	if len(s.Channels) == 0 {
+		return ""
+	}
+	return door.ProviderOf(s.Channels[0])
+}
+
 // User is what a session's lookup reads of its user.
 type User struct {
 	ID, Email, Name, Image   string

@@ -11,17 +11,18 @@ import (
 func TestR11_AssuranceOfEveryPairOfChannels(t *testing.T) {
 	t.Parallel()
 	verified, other := door.PasskeyChannel("a", true), door.PasskeyChannel("b", false)
-	channels := []string{"password", "mailbox", "provider", "totp", "recovery", "passkey:a", other, verified}
+	channels := []string{"password", "mailbox", door.ProviderChannel("acme"), door.ProviderChannel("other"), "totp", "recovery", "passkey:a", other, verified}
 	// A row is the first channel, a column the second, in that order.
 	want := []string{
-		"11122222", // password
-		"11122222", // mailbox
-		"11122222", // provider
-		"11112222", // totp
-		"11121222", // recovery
-		"11122122", // passkey:a
-		"11122212", // passkey:b
-		"22222222", // passkey:a:uv
+		"111122222", // password
+		"111122222", // mailbox
+		"111122222", // provider:acme
+		"111122222", // provider:other
+		"111112222", // totp
+		"111121222", // recovery
+		"111122122", // passkey:a
+		"111122212", // passkey:b
+		"222222222", // passkey:a:uv
 	}
 	for i, first := range channels {
 		for j, second := range channels {
@@ -42,9 +43,20 @@ func TestR11_AssuranceOfEveryPairOfChannels(t *testing.T) {
 // Only a passkey verifies its user: no other name does it by its ending.
 func TestR11_OnlyAPasskeyCountsTwice(t *testing.T) {
 	t.Parallel()
-	for _, channel := range []string{"password:uv", "totp:uv", "passkey", "passkey:", "passkey-x:uv", "uv", ":uv", "provider:uv"} {
+	for _, channel := range []string{"password:uv", "totp:uv", "passkey", "passkey:", "passkey-x:uv", "uv", ":uv", "provider:uv", "provider:totp", "provider:passkey:a:uv"} {
 		if got := door.Assurance([]string{channel}); got != 1 {
 			t.Errorf("%s: %d", channel, got)
+		}
+	}
+}
+
+func TestAProvidersChannelNamesIt(t *testing.T) {
+	t.Parallel()
+	for channel, want := range map[string]string{
+		door.ProviderChannel("acme"): "acme", "provider:": "", "provider": "", "": "", "password": "", "totp:provider:acme": "",
+	} {
+		if got := door.ProviderOf(channel); got != want {
+			t.Errorf("%s: %q, want %q", channel, got, want)
 		}
 	}
 }

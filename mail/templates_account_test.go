@@ -21,6 +21,8 @@ func TestTemplatesOfTheOwnAccountAreAsReviewed(t *testing.T) {
 		"password-set":       {Name: "Ann"},
 		"passkey-added":      {Name: "Ann"},
 		"passkey-removed":    {Name: "Ann"},
+		"account-linked":     {Name: "Ann", Extra: map[string]string{"Provider": "Google"}},
+		"account-unlinked":   {Name: "Ann", Extra: map[string]string{"Provider": "Google"}},
 		"delete-user":        {Name: "Ann", Link: link, ExpiresIn: time.Hour},
 		"user-deleted":       {Name: "Ann"},
 

@@ -57,20 +57,22 @@ type AttachmentStore interface {
 // GrantStore keeps the tokens of providers.
 type GrantStore interface {
 	// PutGrant inserts g, or puts its tokens, scopes and times in the place of those of
-	// its link. The generation grows by one either way, whatever g says, and nobody is
-	// at the provider for it any more. Its caller holds the user.
+	// its link, but for CreatedAt, which stays. The generation grows by one either way,
+	// whatever g says, and nobody is at the provider for it any more. It returns
+	// ErrNotFound, and leaves the caller's transaction usable, where the link is gone or
+	// another user's: no grant outlives its link. Its caller holds the user.
 	PutGrant(ctx context.Context, g Grant) error
 	// FindGrant returns the grant of the user's link, or ErrNotFound.
 	FindGrant(ctx context.Context, userID, linkID string) (Grant, error)
 	// ClaimRefresh gives the caller the turn to ask the provider, until then: if the
 	// grant still has that generation, has not ended, and nobody has the turn at now.
 	// It reports whether it did: of any number of concurrent calls one succeeds. It
-	// commits alone.
+	// commits alone, and is auth.ErrInTransaction in a transaction.
 	ClaimRefresh(ctx context.Context, linkID string, generation int64, now, until time.Time) (bool, error)
 	// FinishRefresh puts tokens, scopes and times of g in the place of those of its
 	// link if the grant still has the generation of g, raises it, and ends the turn. It
 	// reports false, and changes nothing, otherwise. A g with EndedAt only marks the
-	// grant as ended.
+	// grant as ended, which ends the turn, too.
 	FinishRefresh(ctx context.Context, g Grant) (bool, error)
 }
 

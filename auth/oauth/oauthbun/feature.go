@@ -1,0 +1,55 @@
+package oauthbun
+
+import (
+	"strings"
+
+	"github.com/tenon-go/tenon/auth/oauth"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/internal/feature"
+)
+
+// Feature is signing in by identity providers as a value of tenon.Config. Make it with
+// New.
+type Feature struct {
+	cfg  oauth.Config
+	into **oauth.Service
+}
+
+var _ feature.Feature = Feature{}
+
+// New returns the feature for tenon.Config.OAuth. Of cfg, the fields above Auth are the
+// host's; tenon.New sets the others, and returns what is wrong with any.
+func New(cfg oauth.Config) Feature { return Feature{cfg: cfg} }
+
+// Into returns f for a host whose own code calls the service: tenon.New sets *svc to that
+// of the App which it makes.
+//
+//	var accounts *oauth.Service
+//	app, err := tenon.New(tenon.Config{OAuth: oauthbun.New(oauth.Config{…}).Into(&accounts)})
+func (f Feature) Into(svc **oauth.Service) Feature {
+	f.into = svc
+	return f
+}
+
+// Schemas implements the feature.
+func (f Feature) Schemas() []bundb.Schema { return []bundb.Schema{Schema()} }
+
+// Sealed implements the feature.
+func (f Feature) Sealed() []crypto.SealedColumn { return Sealed() }
+
+// Wire implements the feature.
+func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
+	cfg := f.cfg
+	cfg.Auth, cfg.Users, cfg.Sessions, cfg.OtherWays = k.Auth, k.Users, k.Sessions, k.OtherWays
+	cfg.Tokens, cfg.Keys, cfg.Logger, cfg.FreshFor, cfg.Now = k.Tokens, k.Keys, k.Logger, k.FreshFor, k.Now
+	cfg.RedirectBase = strings.TrimSuffix(k.BaseURL, "/") + k.MountPath + "/callback/"
+	svc, err := oauth.New(NewStore(k.DB), cfg)
+	if err != nil {
+		return feature.Wired{}, err
+	}
+	if f.into != nil {
+		*f.into = svc
+	}
+	return feature.Wired{Forget: svc.Forget, Maintain: svc.Maintain, Ways: svc.Ways}, nil
+}

@@ -100,6 +100,30 @@ func TestUserInfoCompletesAnIDTokenWithoutAnAddress(t *testing.T) {
 	assert.Equal(t, got.Picture, "https://a.example/p.png")
 }
 
+// Okta's ID tokens of the code flow hold the address and not whether it was confirmed.
+func TestUserInfoSaysWhetherTheAddressOfAnIDTokenIsConfirmed(t *testing.T) {
+	t.Parallel()
+	for _, of := range []struct {
+		userInfo map[string]any
+		email    string
+		verified bool
+	}{
+		{map[string]any{"sub": subject, "email": "ann@acme.example", "email_verified": true}, "ann@acme.example", true},
+		{map[string]any{"sub": subject, "email": "other@acme.example", "email_verified": true}, "other@acme.example", true},
+		{map[string]any{"sub": subject, "email": "ann@acme.example"}, "ann@acme.example", false},
+		{map[string]any{"sub": subject, "email_verified": true}, "ann@acme.example", false}, // of which address?
+	} {
+		i := newIDP(t)
+		i.claims = func(c map[string]any) { delete(c, "email_verified") }
+		i.userInfo = of.userInfo
+		c := i.client(t)
+		got := assert.Must(c.Exchange(t.Context(), i.authorize(t, c)))(t).Identity
+		assert.Equal(t, got.Email, of.email)
+		assert.Equal(t, got.EmailVerified, of.verified)
+		assert.Equal(t, i.called("/userinfo"), 1)
+	}
+}
+
 func TestAnAnswerOfTheProviderIsToldApart(t *testing.T) {
 	t.Parallel()
 	for said, want := range map[string]error{

@@ -285,6 +285,7 @@ func TestEmailVerifiedCountsOnlyAsJSONTrue(t *testing.T) {
 	for _, value := range []any{"true", "True", 1, "1", []bool{true}, map[string]any{"true": true}, "", false, nil} {
 		i := newIDP(t)
 		claim("email_verified", value)(t, i)
+		i.userInfo = map[string]any{"sub": subject, "email": "ann@acme.example", "email_verified": value} // asked if the token says nothing
 		c := i.client(t, func(p *provider.Provider) { p.EmailAuthority.All = true })
 		got := assert.Must(c.Exchange(t.Context(), i.authorize(t, c)))(t).Identity
 		assert.False(t, got.EmailVerified || got.EmailProven, "verified")
@@ -292,6 +293,7 @@ func TestEmailVerifiedCountsOnlyAsJSONTrue(t *testing.T) {
 	}
 	i := newIDP(t)
 	i.claims = func(c map[string]any) { c["email_verified"] = nil; c["Email_Verified"] = true }
+	i.userInfo = map[string]any{"sub": subject, "email": "ann@acme.example", "Email_Verified": true}
 	c := i.client(t, func(p *provider.Provider) { p.EmailAuthority.All = true })
 	assert.False(t, assert.Must(c.Exchange(t.Context(), i.authorize(t, c)))(t).Identity.EmailVerified, "another name was taken")
 }

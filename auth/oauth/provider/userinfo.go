@@ -14,7 +14,7 @@ import (
 )
 
 // profile returns the claims of whoever signed in: those of the ID token, completed by userinfo where it lacks the
-// address; with OAuth 2 those of userinfo.
+// address, or the word whether it was confirmed, as Okta's do; with OAuth 2 those of userinfo.
 func (c *Client) profile(ctx context.Context, e endpoints, t Tokens, nonce string) (claims, error) {
 	if !c.p.OpenIDConnect() {
 		return c.userInfo(ctx, e, t.Access)
@@ -27,7 +27,7 @@ func (c *Client) profile(ctx context.Context, e endpoints, t Tokens, nonce strin
 		want.nonce = nonce
 	}
 	proven, err := c.verify(ctx, t.ID.Reveal(), want)
-	if err != nil || e.userInfo == "" || proven.text(c.p.Fields.Email) != "" {
+	if err != nil || e.userInfo == "" || proven.tellsMailbox(c.p.Fields) {
 		return proven, err
 	}
 	more, err := c.userInfo(ctx, e, t.Access)
@@ -41,8 +41,18 @@ func (c *Client) profile(ctx context.Context, e endpoints, t Tokens, nonce strin
 	return completed(proven, more, c.p.Fields), nil
 }
 
+// tellsMailbox reports whether the claims hold an address and say, either way, whether it was confirmed.
+func (c claims) tellsMailbox(f Fields) bool {
+	return c.text(f.Email) != "" && c.at(f.EmailVerified) != nil
+}
+
 // completed adds what the ID token does not say. The flag comes from where the address comes from.
 func completed(proven, more claims, f Fields) claims {
+	if more.text(f.Email) == "" { // its flag would be about an address that it does not name
+		head, _, _ := strings.Cut(f.EmailVerified, ".")
+		delete(more, f.EmailVerified)
+		delete(more, head)
+	}
 	delete(proven, f.EmailVerified)
 	for name, value := range more {
 		if _, said := proven[name]; !said {

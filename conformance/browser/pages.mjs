@@ -27,12 +27,13 @@ export async function launch() {
   });
 }
 
-// person is one browser profile. faults collects what no page of ours may cause.
-export async function person(browser, server, look = looks[0], { scripts = false } = {}) {
+// person is one browser profile. faults collects what no page of ours may cause. also are further origins that the
+// person may come to.
+export async function person(browser, server, look = looks[0], { scripts = false, also = [] } = {}) {
   const context = await browser.newContext({
     baseURL: server.baseURL, javaScriptEnabled: scripts, viewport: look.viewport, colorScheme: look.colorScheme,
   });
-  const origin = new URL(server.baseURL).origin;
+  const origins = [new URL(server.baseURL).origin, ...also];
   const faults = [];
   context.on("console", (message) => {
     const refusal = /the server responded with a status of 4\d\d/.test(message.text()); // a refused form, as it should be
@@ -40,7 +41,7 @@ export async function person(browser, server, look = looks[0], { scripts = false
   });
   context.on("weberror", (error) => faults.push(`error: ${error.error()}`));
   context.on("request", (request) => {
-    if (new URL(request.url()).origin !== origin) faults.push(`request to ${request.url()}`);
+    if (!origins.includes(new URL(request.url()).origin)) faults.push(`request to ${request.url()}`);
   });
   context.on("response", (response) => {
     if (response.status() >= 500) faults.push(`${response.status()} from ${response.url()}`);

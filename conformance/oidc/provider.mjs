@@ -4,6 +4,8 @@
 //   const idp = await start({ clients: [{ client_id, client_secret, redirect_uris }] })
 //   idp.issuer, idp.accounts, await idp.stop()
 //
+// A client whose own address is not known yet is admitted later: idp.admit([{ client_id, … }]), before anybody comes.
+//
 // As a program it takes the options as JSON, prints {"issuer": …} on one line, and ends when its input does.
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
@@ -23,8 +25,12 @@ export async function start({ port = 0, clients = [], accounts = people, claimsI
   const server = createServer();
   await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
   const issuer = `http://127.0.0.1:${server.address().port}`;
-  const provider = new Provider(issuer, configuration({ clients, accounts, claimsInIDToken }));
-  const serve = provider.callback();
+  let provider, serve;
+  const admit = (clients) => {
+    provider = new Provider(issuer, configuration({ clients, accounts, claimsInIDToken }));
+    serve = provider.callback();
+  };
+  admit(clients);
   server.on("request", (req, res) => {
     const match = /^\/interaction\/([\w-]+)(?:\/(login|consent|cancel))?$/.exec(req.url);
     if (!match) return serve(req, res);
@@ -33,7 +39,7 @@ export async function start({ port = 0, clients = [], accounts = people, claimsI
     });
   });
   return {
-    issuer, accounts,
+    issuer, accounts, admit,
     stop: () => new Promise((resolve) => {
       server.close(resolve);
       server.closeAllConnections();

@@ -66,6 +66,8 @@ type Config struct {
 	// OtherWays reports whether a user without a password and without links can sign in
 	// all the same. It joins the transaction of ctx. Defaults to no.
 	OtherWays func(ctx context.Context, user auth.User) (bool, error)
+	// Passkeys counts a user's passkeys. It joins the transaction of ctx. Defaults to none.
+	Passkeys func(ctx context.Context, userID string) (int, error)
 	// RedirectBase is where providers send browsers back to, without the provider's id:
 	// https://app.example.com/api/auth/callback/.
 	RedirectBase string
@@ -112,6 +114,9 @@ func New(store Store, cfg Config) (*Service, error) {
 	}
 	if cfg.OtherWays == nil {
 		cfg.OtherWays = func(context.Context, auth.User) (bool, error) { return false, nil }
+	}
+	if cfg.Passkeys == nil {
+		cfg.Passkeys = func(context.Context, string) (int, error) { return 0, nil }
 	}
 	if err := cfg.validate(store); err != nil {
 		return nil, err

@@ -48,6 +48,9 @@ type Kit struct {
 	// password nor what this feature keeps: mailed links, or the ways of other features.
 	// It joins the transaction of ctx.
 	OtherWays func(ctx context.Context, user auth.User) (bool, error)
+	// Passkeys counts a user's passkeys, whichever feature keeps them. It joins the
+	// transaction of ctx.
+	Passkeys func(ctx context.Context, userID string) (int, error)
 	// NeedsPasskey reports whether a user has turned a second factor on and only a
 	// passkey can be it. It joins the transaction of ctx.
 	NeedsPasskey func(ctx context.Context, user auth.User) (bool, error)

@@ -11,6 +11,8 @@ import (
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/invitation"
+	"github.com/tenon-go/tenon/tenancy/team"
 )
 
 // Fake is a tenancy.Store in memory. It is safe for concurrent use; its
@@ -21,8 +23,11 @@ type Fake struct {
 }
 
 type state struct {
-	organizations map[string]tenancy.Organization // by id
-	members       map[string]tenancy.Member       // by id
+	organizations map[string]tenancy.Organization  // by id
+	members       map[string]tenancy.Member        // by id
+	invitations   map[string]invitation.Invitation // by id
+	teams         map[string]team.Team             // by id
+	places        map[string]team.Member           // in teams, by id
 }
 
 var _ tenancy.Store = (*Fake)(nil)
@@ -34,9 +39,15 @@ func NewFake(now func() time.Time) *Fake {
 		now = time.Now
 	}
 	return &Fake{now: now, mem: faketx.New(
-		state{organizations: map[string]tenancy.Organization{}, members: map[string]tenancy.Member{}},
+		state{
+			organizations: map[string]tenancy.Organization{}, members: map[string]tenancy.Member{},
+			invitations: map[string]invitation.Invitation{}, teams: map[string]team.Team{}, places: map[string]team.Member{},
+		},
 		func(s state) state {
-			return state{organizations: maps.Clone(s.organizations), members: maps.Clone(s.members)}
+			return state{
+				organizations: maps.Clone(s.organizations), members: maps.Clone(s.members),
+				invitations: maps.Clone(s.invitations), teams: maps.Clone(s.teams), places: maps.Clone(s.places),
+			}
 		})}
 }
 

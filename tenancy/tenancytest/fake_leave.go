@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/invitation"
+	"github.com/tenon-go/tenon/tenancy/team"
 )
 
 // Join adds a member.
@@ -87,6 +89,9 @@ func (f *Fake) DeleteOrganization(ctx context.Context, id string) error {
 		}
 		delete(s.organizations, id)
 		maps.DeleteFunc(s.members, func(_ string, m tenancy.Member) bool { return m.OrganizationID == id })
+		maps.DeleteFunc(s.invitations, func(_ string, i invitation.Invitation) bool { return i.OrganizationID == id })
+		maps.DeleteFunc(s.teams, func(_ string, t team.Team) bool { return t.OrganizationID == id })
+		maps.DeleteFunc(s.places, func(_ string, m team.Member) bool { return m.OrganizationID == id })
 		return nil
 	})
 }

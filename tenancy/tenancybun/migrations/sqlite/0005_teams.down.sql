@@ -1,0 +1,2 @@
+DROP TABLE tenon_team_members;
+DROP TABLE tenon_teams;

@@ -49,6 +49,7 @@ func (f *Fake) AddLink(ctx context.Context, l oauth.Link) error {
 				return oauth.ErrLinkedElsewhere
 			}
 		}
+		l.CreatedAt, l.LastUsedAt = l.CreatedAt.UTC(), l.LastUsedAt.UTC()
 		s.links[l.ID] = l
 		return nil
 	})
@@ -89,7 +90,7 @@ func (f *Fake) UseLink(ctx context.Context, userID, id, email string, at time.Ti
 	err = f.Do(ctx, func(s *state) error {
 		l, ok := s.links[id]
 		if used = ok && l.UserID == userID; used {
-			l.Email, l.LastUsedAt = email, at
+			l.Email, l.LastUsedAt = email, at.UTC()
 			s.links[id] = l
 		}
 		return nil
@@ -123,6 +124,7 @@ func (f *Fake) Forget(ctx context.Context, userID string) error {
 
 // AddAttachment implements oauth.AttachmentStore.
 func (f *Fake) AddAttachment(ctx context.Context, a oauth.Attachment) error {
+	a.CreatedAt, a.ExpiresAt = a.CreatedAt.UTC(), a.ExpiresAt.UTC()
 	return f.Do(ctx, func(s *state) error { s.attachments[a.SignUpID] = a; return nil })
 }
 
@@ -176,8 +178,11 @@ func (f *Fake) PutGrant(ctx context.Context, g oauth.Grant) error {
 	})
 }
 
-// copied keeps the caller from changing what is stored.
+// copied keeps the caller from changing what is stored, and makes its times UTC.
 func copied(g oauth.Grant) oauth.Grant {
+	for _, at := range []*time.Time{&g.AccessEndsAt, &g.RefreshingUntil, &g.EndedAt, &g.CreatedAt, &g.UpdatedAt} {
+		*at = at.UTC()
+	}
 	g.Access, g.Refresh, g.Scopes = bytes.Clone(g.Access), bytes.Clone(g.Refresh), slices.Clone(g.Scopes)
 	return g
 }
@@ -204,7 +209,7 @@ func (f *Fake) ClaimRefresh(ctx context.Context, linkID string, generation int64
 		g, ok := s.grants[linkID]
 		if won = ok && g.Generation == generation && g.EndedAt.IsZero() && !g.RefreshingUntil.After(now); won {
 			g.RefreshingUntil = until
-			s.grants[linkID] = g
+			s.grants[linkID] = copied(g)
 		}
 		return nil
 	})
@@ -220,11 +225,11 @@ func (f *Fake) FinishRefresh(ctx context.Context, g oauth.Grant) (done bool, err
 		}
 		next := was
 		if g.EndedAt.IsZero() {
-			next = copied(g)
+			next = g
 			next.UserID, next.CreatedAt, next.Generation = was.UserID, was.CreatedAt, was.Generation+1
 		}
 		next.EndedAt, next.UpdatedAt, next.RefreshingUntil = g.EndedAt, g.UpdatedAt, time.Time{}
-		s.grants[g.LinkID] = next
+		s.grants[g.LinkID] = copied(next)
 		return nil
 	})
 	return done && err == nil, err

@@ -11,6 +11,22 @@ var (
 	// provider's, used or older than ten minutes, alike.
 	ErrState = problem.New(problem.Invalid, "STATE_MISMATCH",
 		"This sign-in was not started in this browser, took longer than ten minutes, or was finished before. Start again.")
+	// ErrScopes means that somebody asked for scopes that cannot be.
+	ErrScopes = problem.New(problem.Invalid, "INVALID_SCOPES", "Ask for at most 20 scopes: words of printable ASCII without spaces.")
+	// ErrChallenge means that a bearer client began a flow without what ties it to the
+	// client, or another client with it (rule R16).
+	ErrChallenge = problem.New(problem.Invalid, "CODE_CHALLENGE_REQUIRED",
+		"Bearer clients send callbackURL and codeChallenge: the base64url of the SHA-256 of a verifier (S256). Others send no codeChallenge.")
+	// ErrTooLong means that the URLs and scopes of a flow are longer than what is kept of it.
+	ErrTooLong = problem.New(problem.Invalid, "REQUEST_TOO_LONG", "The callback URLs and scopes are too long together. Send shorter ones.")
+	// ErrNotAdmitted means that the user may not sign in, or that the account changed
+	// between proof and session (rule R1).
+	ErrNotAdmitted = problem.New(problem.Unauthenticated, "SIGN_IN_REFUSED",
+		"This account cannot be signed in to at the moment, or it was changed while you did. Start again.")
+	// ErrEmailNotVerified means that the provider's word does not prove the address, and
+	// that a mail will. It is the same for addresses that are free and for those taken.
+	ErrEmailNotVerified = problem.New(problem.PermissionDenied, "EMAIL_NOT_VERIFIED",
+		"Confirm your address first: open the mail that was sent to it in this browser, then sign in again.")
 	// ErrSessionChanged means that the session in which linking or a step-up was started
 	// is over, is not fresh any more, or is somebody else's (rule R20).
 	ErrSessionChanged = problem.New(problem.Unauthenticated, "SESSION_CHANGED",

@@ -175,7 +175,9 @@ func (l *Layout) Write(w http.ResponseWriter, r *http.Request, status int, card 
 	h.Set("Content-Length", strconv.Itoa(buf.Len()))
 	h.Set("Content-Security-Policy", l.csp+formSource(card.RedirectTo)+scriptSource(card.Passkey))
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "same-origin")
+	if h.Get("Referrer-Policy") != "no-referrer" { // where the page's own address is a secret
+		h.Set("Referrer-Policy", "same-origin")
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	w.WriteHeader(status)

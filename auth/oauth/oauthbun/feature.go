@@ -48,8 +48,18 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	if err != nil {
 		return feature.Wired{}, err
 	}
+	handler, err := oauth.NewHandler(svc, oauth.HandlerConfig{
+		BaseURL: k.BaseURL, ProductName: k.ProductName, RedirectTargets: k.RedirectTargets,
+		Auth: k.AuthHTTP, Caller: k.Caller, SetSession: k.RenewSession,
+	})
+	if err != nil {
+		return feature.Wired{}, err
+	}
 	if f.into != nil {
 		*f.into = svc
 	}
-	return feature.Wired{Forget: svc.Forget, Maintain: svc.Maintain, Ways: svc.Ways}, nil
+	return feature.Wired{
+		Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain,
+		Ways: svc.Ways, Accounts: svc.Accounts, SignUpProven: svc.SignUpProven,
+	}, nil
 }

@@ -87,6 +87,9 @@ func (a *App) forgetUser(ctx context.Context, e auth.UserDeleted) error {
 	if err := a.features.forget(ctx, e.User.ID); err != nil {
 		return err
 	}
+	if err := a.Notifications.Forget(ctx, e.User.ID); err != nil {
+		return err
+	}
 	return a.Sessions.ForgetUser(ctx, e.User.ID)
 }
 

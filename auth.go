@@ -32,6 +32,8 @@ func (a *App) wireAuth() (err error) {
 			BeforeUserDeleted: a.leaveRole,
 			UserDeleted:       a.forgetUser,
 			UserVerified:      a.forgetFactors,
+			OwnerTold:         a.tellOwner,
+			TrustReplayed:     a.tellTrustReplayed,
 			SignUpProven:      a.signUpProven,
 		}, auth.Hooks{BeforeUserDeleted: a.leaveOrganizations}, a.cfg.AuthHooks),
 		Logger: a.cfg.Logger,

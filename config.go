@@ -17,6 +17,7 @@ import (
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/notify"
 	"github.com/tenon-go/tenon/ratelimit"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/session/sessioncache"
@@ -131,6 +132,11 @@ type Config struct {
 	// OwnerPolicy says what becomes of an organization with other members whose
 	// owner is deleted. Defaults to tenancy.BlockDeletion.
 	OwnerPolicy tenancy.OwnerPolicy
+
+	// Notifications says which categories of notifications the host has of its own and
+	// how long notifications are kept; New sets the rest. Defaults to the built-in
+	// categories and notify.DefaultKeep.
+	Notifications notify.Config
 
 	// SessionCache answers most requests of signed-in users from memory. With it a
 	// session, a role or a superuser's power that another process took away lives on

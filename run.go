@@ -58,7 +58,7 @@ func (a *App) Drain(ctx context.Context) error {
 // tokens take its turn. Run calls it every hour.
 func (a *App) Maintain(ctx context.Context) error {
 	for _, maintain := range []func(context.Context) error{
-		a.Auth.Maintain, a.Passwordless.Maintain, a.TwoFactor.Maintain, a.Sessions.Maintain, a.tokens.Maintain, a.Keys.Maintain, a.AccessTokens.Maintain, a.features.maintain,
+		a.Auth.Maintain, a.Passwordless.Maintain, a.TwoFactor.Maintain, a.Sessions.Maintain, a.tokens.Maintain, a.Keys.Maintain, a.AccessTokens.Maintain, a.Notifications.Maintain, a.features.maintain,
 	} {
 		if err := maintain(ctx); err != nil {
 			return fmt.Errorf("tenon: maintain: %w", err)

@@ -19,6 +19,8 @@ import (
 	"github.com/tenon-go/tenon/crypto/cryptobun"
 	"github.com/tenon-go/tenon/internal/page"
 	"github.com/tenon-go/tenon/mail"
+	"github.com/tenon-go/tenon/notify"
+	"github.com/tenon-go/tenon/notify/notifybun"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/session/sessionbun"
 	"github.com/tenon-go/tenon/session/sessioncache"
@@ -57,6 +59,8 @@ type App struct {
 	Sessions *session.Service
 	// Organizations keeps companies and their members.
 	Organizations *tenancy.Service
+	// Notifications tells users what happened.
+	Notifications *notify.Service
 	// AccessTokens makes and verifies access tokens, and revokes the keys that
 	// sign them.
 	AccessTokens *jwt.Service
@@ -74,6 +78,7 @@ type App struct {
 	sessionCache     *sessioncache.Cache // nil without Config.SessionCache
 	sessionHTTP      *session.Handler
 	tenancyHTTP      *tenancy.Handler
+	notifyHTTP       *notify.Handler
 	jwtHTTP          *jwt.Handler
 	pages            *page.Layout
 	origins          *http.CrossOriginProtection
@@ -94,7 +99,7 @@ func New(cfg Config) (*App, error) {
 	a := &App{DB: cfg.DB, cfg: cfg}
 	a.users = authbun.NewWatched(cfg.DB, a.forget)
 	for _, wire := range []func() error{
-		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireTenancy, a.wireSession, a.wireAuth,
+		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireNotify, a.wireTenancy, a.wireSession, a.wireAuth,
 		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireTwoFactor, a.wireAdmin,
 		a.wireFeatures, a.wireRateLimits, a.wireHandler,
 	} {
@@ -111,6 +116,7 @@ func New(cfg Config) (*App, error) {
 func Schemas(with ...Feature) []bundb.Schema {
 	schemas := []bundb.Schema{
 		cryptobun.Schema(), tokenbun.Schema(), jwtbun.Schema(), authbun.Schema(), tenancybun.Schema(), sessionbun.Schema(),
+		notifybun.Schema(),
 	}
 	for _, f := range with {
 		if f != nil {

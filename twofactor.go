@@ -128,10 +128,13 @@ func (c secondStepCodes) CheckSecondStep(ctx context.Context, challenge auth.Cha
 	return use, err
 }
 
-// forgetFactors takes the second factor and the passkeys from whoever never proved the mailbox, in the
+// forgetFactors takes the second factor, the passkeys and the choice of notifications from whoever never proved the mailbox, in the
 // transaction in which its owner did (rule R4).
 func (a *App) forgetFactors(ctx context.Context, e auth.UserVerified) error {
 	if err := a.TwoFactor.Forget(ctx, e.User.ID); err != nil {
+		return err
+	}
+	if err := a.Notifications.ForgetPreferences(ctx, e.User.ID); err != nil {
 		return err
 	}
 	return a.features.forget(ctx, e.User.ID)

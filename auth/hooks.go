@@ -71,6 +71,9 @@ type Hooks struct {
 	// packages that hold what must not lose its owner veto here (OWASP:
 	// user_deleted).
 	BeforeUserDeleted func(ctx context.Context, e BeforeUserDeleted) error
+	// OwnerTold runs when the owner of an account is mailed what happened to it, such as
+	// a new password or factor, for those who tell it elsewhere as well.
+	OwnerTold func(ctx context.Context, e OwnerTold) error
 	// UserDeleted runs when the user's row is gone: every package deletes what it
 	// keeps about the user (OWASP: user_deleted).
 	UserDeleted func(ctx context.Context, e UserDeleted) error
@@ -242,6 +245,14 @@ type BeforeUserDeleted struct {
 	ActorID string
 }
 
+// OwnerTold says what the owner of an account is told by mail: Kind and Extra are those
+// of Notify. Nothing in it is secret.
+type OwnerTold struct {
+	User  User
+	Kind  string
+	Extra map[string]string
+}
+
 // UserDeleted says that a user's row is gone.
 type UserDeleted struct {
 	User    User
@@ -276,6 +287,7 @@ func JoinHooks(all ...Hooks) Hooks {
 		joined.SecondFactorReset = hook.Chain(joined.SecondFactorReset, h.SecondFactorReset)
 		joined.Impersonated = hook.Chain(joined.Impersonated, h.Impersonated)
 		joined.BeforeUserDeleted = hook.Chain(joined.BeforeUserDeleted, h.BeforeUserDeleted)
+		joined.OwnerTold = hook.Chain(joined.OwnerTold, h.OwnerTold)
 		joined.UserDeleted = hook.Chain(joined.UserDeleted, h.UserDeleted)
 	}
 	return joined

@@ -322,13 +322,16 @@ func (s *Service) notify(ctx context.Context, user User, kind string) error {
 // Notify mails the owner of an account what happened to it, in the transaction of
 // ctx. Kind names the template, and extra is its Data.Extra. Such a mail is not
 // counted against the budgets of rule R6: a stranger must not be able to silence it,
-// so only what a stranger cannot cause may send one.
+// so only what a stranger cannot cause may send one. [Hooks].OwnerTold runs, too.
 func (s *Service) Notify(ctx context.Context, user User, kind string, extra map[string]string) error {
 	to, err := AddressOf(user)
 	if err != nil {
 		return err
 	}
-	return s.enqueue(ctx, kind, to, mail.Data{Name: user.Name, Email: to.Display, Extra: extra})
+	if err := s.enqueue(ctx, kind, to, mail.Data{Name: user.Name, Email: to.Display, Extra: extra}); err != nil {
+		return err
+	}
+	return hook.Call(ctx, s.cfg.Hooks.OwnerTold, OwnerTold{User: user, Kind: kind, Extra: extra})
 }
 
 // AddressOf is where mail for the user goes. A host's import may have a display

@@ -53,7 +53,11 @@ func TestBuiltInTemplatesAreAsReviewed(t *testing.T) {
 		"magic-link":            {"magic-link", mail.Data{Name: "Ann", Link: link, ExpiresIn: 10 * time.Minute}},
 		"sign-in-code":          {"sign-in-code", mail.Data{Code: "012345", ExpiresIn: 10 * time.Minute}},
 		"confirm-code":          {"confirm-code", mail.Data{Code: "012345", ExpiresIn: 10 * time.Minute}},
-		"reset-code":            {"reset-code", mail.Data{Code: "012345", ExpiresIn: 10 * time.Minute}},
+		"notification": {"notification", mail.Data{Name: "Ann", Link: "https://app.example.com/posts/42", Extra: map[string]string{
+			"Title": "Somebody answered <you>", "Body": "First line\nsecond & last", "Mutable": "yes",
+		}}},
+		"notification-bare": {"notification", mail.Data{Extra: map[string]string{"Title": "Your plan ends"}}},
+		"reset-code":        {"reset-code", mail.Data{Code: "012345", ExpiresIn: 10 * time.Minute}},
 	} {
 		m, err := templates(t, mail.TemplatesConfig{ProductName: "Acme & Söhne"}).Render("", c.kind, c.data)
 		assert.NoError(t, err)

@@ -1,0 +1,2 @@
+DROP TABLE tenon_notification_preferences;
+DROP TABLE tenon_notifications;

@@ -1,0 +1,131 @@
+package notifybun_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/bundb/bundbtest"
+	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/notify"
+	"github.com/tenon-go/tenon/notify/notifybun"
+)
+
+// crowd fills the table with what 40 users have: mostly read, some not in-app.
+func crowd(t *testing.T, db *bundb.DB) (store *notifybun.Store, at time.Time) {
+	t.Helper()
+	store, at = notifybun.New(db), db.Now()
+	for user := range 40 {
+		var items []notify.Item
+		for n := range 150 {
+			i := notify.Item{
+				ID: uuid.Must(uuid.NewV7()).String(), UserID: fmt.Sprintf("user-%02d", user), Category: "comments", Type: "comment.created",
+				Key: fmt.Sprint(n), Title: "Somebody answered you", Body: strings.Repeat("text ", 30), InApp: n%10 != 0, CreatedAt: at.Add(time.Duration(n) * time.Minute),
+			}
+			if n%8 != 0 {
+				i.ReadAt = i.CreatedAt
+			}
+			items = append(items, i)
+		}
+		assert.Must(store.Add(t.Context(), items))(t)
+	}
+	analyze := "ANALYZE"
+	if db.Dialect() == bundb.Postgres {
+		analyze = "VACUUM ANALYZE tenon_notifications" // which marks the pages that an index may speak for
+	}
+	assert.Must(db.Raw(t.Context()).ExecContext(t.Context(), analyze))(t)
+	return store, at
+}
+
+// plan returns how the database carries out the statements that call sends, whose
+// values are in their place.
+func plan(t *testing.T, db *bundb.DB, call func(ctx context.Context) error, args ...any) string {
+	t.Helper()
+	sent := bundbtest.FaultsOf(db).Record(func() { assert.NoError(t, call(t.Context())) })
+	assert.Len(t, sent, 1)
+	explain := "EXPLAIN QUERY PLAN "
+	if db.Dialect() == bundb.Postgres {
+		explain = "EXPLAIN "
+	}
+	rows, err := db.Statement(explain+strings.NewReplacer("?", "??").Replace(sent[0])).Query(t.Context(), args...)
+	assert.NoError(t, err)
+	defer rows.Close()
+	var text strings.Builder
+	for rows.Next() {
+		var line string
+		var skip any
+		if db.Dialect() == bundb.Postgres {
+			assert.NoError(t, rows.Scan(&line))
+		} else {
+			assert.NoError(t, rows.Scan(&skip, &skip, &skip, &line))
+		}
+		fmt.Fprintln(&text, line)
+	}
+	assert.NoError(t, rows.Err())
+	return text.String()
+}
+
+// Every statement of a page follows an index to its own rows and no further: no
+// sorting, no reading of the table in whole, and counting reads no row at all.
+func TestStatementsFollowTheirIndexes(t *testing.T) {
+	t.Parallel()
+	bundbtest.Each(t, schemas(), func(t *testing.T, db *bundb.DB) {
+		store, at := crowd(t, db)
+		const user = "user-07"
+		after := at.Add(time.Hour)
+		for _, c := range []struct {
+			name             string
+			call             func(ctx context.Context) error
+			args             []any
+			sqlite, postgres string
+		}{
+			{"a page", func(ctx context.Context) error {
+				_, err := store.List(ctx, notify.Query{UserID: user, Limit: 21, After: notify.Position{CreatedAt: after, ID: "x"}})
+				return err
+			}, []any{user, after, "x", 21}, "USING INDEX tenon_notifications_list (user_id=? AND (created_at,id)<(?,?))", "Index Scan Backward using tenon_notifications_list "},
+			{"an unread page", func(ctx context.Context) error {
+				_, err := store.List(ctx, notify.Query{UserID: user, Unread: true, Limit: 21})
+				return err
+			}, []any{user, after, "x", 21}, "INDEX tenon_notifications_unread (user_id=? AND (created_at,id)<(?,?))", "Index Scan Backward using tenon_notifications_unread "},
+			{
+				"the count", func(ctx context.Context) error { _, err := store.CountUnread(ctx, user); return err },
+				[]any{user},
+				"USING COVERING INDEX tenon_notifications_unread (user_id=?)", "Index Only Scan using tenon_notifications_unread ",
+			},
+			{
+				"mark all", func(ctx context.Context) error { _, err := store.MarkAllRead(ctx, user, at, at); return err },
+				[]any{at, user, user, at},
+				"USING COVERING INDEX tenon_notifications_unread (user_id=? AND created_at<?)", "using tenon_notifications_unread ",
+			},
+			{
+				"prune", func(ctx context.Context) error { _, err := store.PruneItems(ctx, at.Add(-time.Hour), 10); return err },
+				[]any{at.Add(-time.Hour), 10},
+				"USING INDEX tenon_notifications_created_at (created_at<?)", "using tenon_notifications_created_at ",
+			},
+			{
+				"forget", func(ctx context.Context) error { return store.ForgetItems(ctx, "nobody") },
+				[]any{user, user},
+				"(user_id=?)", "user_id",
+			},
+		} {
+			got, want := plan(t, db, c.call, c.args...), c.sqlite
+			if db.Dialect() == bundb.Postgres {
+				want = c.postgres
+			}
+			reads := strings.Contains(c.name, "page") || strings.Contains(c.name, "count")
+			for bad, always := range map[string]bool{"Seq Scan": true, "TEMP B-TREE": true, "SCAN tenon_notifications": true, "Filter: ": false, "Sort": false} {
+				if (reads || always) && strings.Contains(got, bad) {
+					t.Errorf("%s: %q in\n%s", c.name, bad, got)
+				}
+			}
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %q in\n%s", c.name, want, got)
+			}
+		}
+	})
+}

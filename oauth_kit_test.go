@@ -1,174 +1,72 @@
 package tenon_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/json"
 	"maps"
 	"net/http"
-	"net/http/httptest"
-	"net/netip"
 	"net/url"
-	"sync"
 	"testing"
-	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth/oauth"
 	"github.com/tenon-go/tenon/auth/oauth/oauthbun"
+	"github.com/tenon-go/tenon/auth/oauth/oauthtest"
 	"github.com/tenon-go/tenon/auth/oauth/provider"
+	"github.com/tenon-go/tenon/bundb"
+	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/token"
 )
 
-const (
-	idpClient = "tenon-client"
-	idpSecret = "a client secret of more than thirty-two bytes" // #nosec G101 -- made up
-	idpAccess = "access-token-of-the-user"                      // #nosec G101 -- made up
-)
+// withOAuth turns signing in by a provider on, at which nobody is: all of its endpoints are
+// known beforehand, so that sending somebody there asks nobody.
+func withOAuth(c *tenon.Config) {
+	c.OAuth = oauthbun.New(oauth.Config{Providers: []oauth.Provider{{Provider: provider.Google("client", token.NewSecret("secret"))}}})
+}
 
-// idp is an OpenID provider on loopback at which everybody is signed in as claims say.
+// idp is a provider for the App: as "acme", which proves the mailboxes of example.com, and
+// as "other".
 type idp struct {
-	*httptest.Server
+	*oauthtest.Provider
 
-	key *ecdsa.PrivateKey
-	now func() time.Time
-
-	mu     sync.Mutex
-	codes  map[string]visit
-	calls  int // of the token endpoint
-	during func()
+	svc *oauth.Service // of the App
 }
 
-// visit is one consent.
-type visit struct {
-	challenge, nonce string
-	claims           map[string]any
-}
-
-func newIDP(t *testing.T) *idp {
+// eachIDP runs fn with an App and a provider on each database.
+func eachIDP(t *testing.T, fn func(t *testing.T, w *world, i *idp), change ...func(*oauth.Config)) {
 	t.Helper()
-	i := &idp{key: assert.Must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t), codes: map[string]visit{}, now: time.Now}
-	i.Server = httptest.NewTLSServer(http.HandlerFunc(i.serve))
-	t.Cleanup(i.Close)
-	return i
-}
-
-func (i *idp) serve(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	switch r.URL.Path {
-	case "/.well-known/openid-configuration":
-		_ = json.NewEncoder(w).Encode(map[string]any{
-			"issuer": i.URL, "authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "jwks_uri": i.URL + "/keys",
-			"authorization_response_iss_parameter_supported": true,
-		})
-	case "/keys":
-		_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: i.key.Public(), KeyID: "key-1", Use: "sig", Algorithm: "ES256"}}})
-	case "/token":
-		i.serveToken(w, r)
-	}
-}
-
-func (i *idp) serveToken(w http.ResponseWriter, r *http.Request) {
-	_ = r.ParseForm()
-	i.mu.Lock()
-	i.calls++
-	kept, ok := i.codes[r.PostForm.Get("code")]
-	delete(i.codes, r.PostForm.Get("code"))
-	during := i.during
-	i.mu.Unlock()
-	if during != nil {
-		during()
-	}
-	sum := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
-	if !ok || base64.RawURLEncoding.EncodeToString(sum[:]) != kept.challenge {
-		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(map[string]any{"error": "invalid_grant"})
-		return
-	}
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"access_token": idpAccess, "token_type": "Bearer", "expires_in": 3600, "refresh_token": "refresh-1", "scope": "openid email",
-		"id_token": i.idToken(kept.nonce, kept.claims),
+	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) {
+		i := &idp{Provider: oauthtest.NewProvider(t, db.Now)}
+		fn(t, newWorld(t, db, i.into(change...)), i)
 	})
 }
 
-// idToken signs claims, completed by what every token has.
-func (i *idp) idToken(nonce string, claims map[string]any) string {
-	now := i.now()
-	all := map[string]any{
-		"iss": i.URL, "aud": idpClient, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "nonce": nonce, "auth_time": now.Unix(),
-	}
-	maps.Copy(all, claims)
-	payload, _ := json.Marshal(all)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: i.key}, (&jose.SignerOptions{}).WithHeader("kid", "key-1"))
-	if err != nil {
-		return err.Error()
-	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		return err.Error()
-	}
-	text, _ := jws.CompactSerialize()
-	return text
-}
-
-// consent is what happens at the provider: it returns where the browser is sent back to.
-func (i *idp) consent(t testing.TB, to string, claims map[string]any) *url.URL {
-	t.Helper()
-	asked := assert.Must(url.Parse(to))(t).Query()
-	code := rand.Text()
-	i.mu.Lock()
-	i.codes[code] = visit{challenge: asked.Get("code_challenge"), nonce: asked.Get("nonce"), claims: claims}
-	i.mu.Unlock()
-	back := assert.Must(url.Parse(asked.Get("redirect_uri")))(t)
-	back.RawQuery = url.Values{"code": {code}, "state": {asked.Get("state")}, "iss": {i.URL}}.Encode()
-	return back
-}
-
-// provider is the provider as a host configures it: it proves addresses of example.com.
-func (i *idp) provider(id string) oauth.Provider {
-	p := provider.OpenID(id, i.URL, idpClient, token.NewSecret(idpSecret))
-	p.EmailAuthority = provider.EmailAuthority{Domains: []string{"example.com"}}
-	return oauth.Provider{Provider: p}
-}
-
-// with turns signing in by the provider on, under the ids "acme" and "other".
-func (i *idp) with(change ...func(*oauth.Config)) func(*tenon.Config) {
-	pool := x509.NewCertPool()
-	pool.AddCert(i.Certificate())
+// into makes the provider one of an App.
+func (i *idp) into(change ...func(*oauth.Config)) func(*tenon.Config) {
 	return func(c *tenon.Config) {
-		cfg := oauth.Config{
-			Providers: []oauth.Provider{i.provider("acme"), i.provider("other")},
-			Client:    provider.Config{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, RootCAs: pool},
+		cfg := oauth.Config{Client: i.Config()}
+		for _, id := range []string{"acme", "other"} {
+			p := i.Provider.Provider(id)
+			p.EmailAuthority = provider.EmailAuthority{Domains: []string{"example.com"}}
+			cfg.Providers = append(cfg.Providers, oauth.Provider{Provider: p})
 		}
 		for _, f := range change {
 			f(&cfg)
 		}
-		i.now = c.DB.Now
-		c.OAuth = oauthbun.New(cfg)
+		c.OAuth = oauthbun.New(cfg).Into(&i.svc)
 	}
 }
 
-// person is an account at the provider.
-func person(subject, address string) map[string]any {
-	return map[string]any{"sub": subject, "email": address, "email_verified": true, "name": "Ada at Acme"}
+// is signs somebody in at the provider whose address it has confirmed.
+func (i *idp) is(subject, address string) {
+	i.SetAccount(oauthtest.Account{Subject: subject, Email: address, Verified: true, Name: "Ada at Acme"})
 }
 
-// begin starts a sign-in and returns the provider's page.
+// begin starts a flow and returns the provider's page.
 func (b *browser) begin(id string, body map[string]any) string {
 	b.t.Helper()
-	body = maps.Clone(body)
-	if body == nil {
-		body = map[string]any{}
-	}
-	body["provider"] = id
-	got := b.post("/sign-in/social", body)
+	sent := map[string]any{"provider": id}
+	maps.Copy(sent, body)
+	got := b.post("/sign-in/social", sent)
 	if got.StatusCode != http.StatusOK {
 		b.t.Fatalf("%d %s", got.StatusCode, got.body)
 	}
@@ -176,7 +74,7 @@ func (b *browser) begin(id string, body map[string]any) string {
 	return to
 }
 
-// comeBack follows the provider back.
+// comeBack opens where the provider sent the browser.
 func (b *browser) comeBack(back *url.URL) answer {
 	b.t.Helper()
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, back.String(), nil)
@@ -185,8 +83,16 @@ func (b *browser) comeBack(back *url.URL) answer {
 	return b.do(r)
 }
 
-// social signs in at the provider as a person.
-func (b *browser) social(i *idp, claims map[string]any) answer {
+// social signs in by the provider.
+func (b *browser) social(i *idp) answer {
 	b.t.Helper()
-	return b.comeBack(i.consent(b.t, b.begin("acme", nil), claims))
+	return b.comeBack(i.Visit(b.begin("acme", nil)))
+}
+
+// arrives fails the test if the browser was not sent to target, signed in.
+func (b *browser) arrives(got answer, target string) {
+	b.t.Helper()
+	if got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != target || !b.isSignedIn() {
+		b.t.Errorf("%d to %q, signed in: %v %s", got.StatusCode, got.Header.Get("Location"), b.isSignedIn(), got.body)
+	}
 }

@@ -188,6 +188,10 @@ type ChallengeResponse struct {
 // and may not have them; it comes before anything is guessed or charged.
 func (h *Handler) WantsTokens(r *http.Request) (bool, error) { return h.bearers.Wants(r) }
 
+// MayHaveTokens returns nil if an answer to the request may hold a pair of tokens, for
+// routes that answer with nothing else (rule R16).
+func (h *Handler) MayHaveTokens(r *http.Request) error { return h.bearers.Check(r) }
+
 // Answer hands what the door answered to the client: a session that was just made,
 // or the challenge of the second factor. It is the one place that does, whatever
 // the way in was. The session is in the cookie alone, and the body has no

@@ -23,6 +23,8 @@ var (
 	// between proof and session (rule R1).
 	ErrNotAdmitted = problem.New(problem.Unauthenticated, "SIGN_IN_REFUSED",
 		"This account cannot be signed in to at the moment, or it was changed while you did. Start again.")
+	// ErrNoIDTokens means that nobody signs in with an ID token of this provider.
+	ErrNoIDTokens = problem.New(problem.NotFound, "ID_TOKEN_NOT_SUPPORTED", "This service does not support signing in by ID token.")
 	// ErrEmailNotVerified means that the provider's word does not prove the address, and
 	// that a mail will. It is the same for addresses that are free and for those taken.
 	ErrEmailNotVerified = problem.New(problem.PermissionDenied, "EMAIL_NOT_VERIFIED",

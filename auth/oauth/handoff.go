@@ -70,7 +70,8 @@ func (s *Service) Redeem(ctx context.Context, p RedeemParams) (Result, error) {
 		return Result{}, fmt.Errorf("oauth: read a code: %w", err)
 	}
 	if !answers(p.Verifier, h.Challenge) {
-		return Result{}, token.ErrInvalid
+		refused := Refused{Provider: h.Provider, Purpose: string(toSignIn), UserID: h.UserID, Client: p.Client}
+		return Result{}, s.refuse(ctx, refused, token.ErrInvalid.With(errors.New("the verifier is another client's")))
 	}
 	var result Result
 	err = s.store.InTx(ctx, func(ctx context.Context) error {

@@ -111,9 +111,7 @@ func (h *Handler) handOver(w http.ResponseWriter, r *http.Request, result Result
 // waits tells the browser of a sign-up that its address has to be proven first: the same
 // whether it is free or taken (rule R7).
 func (h *Handler) waits(w http.ResponseWriter, r *http.Request, result Result) {
-	if !result.SignUp.Browser.IsZero() {
-		h.cfg.Auth.RememberBrowser(w, *result.SignUp)
-	}
+	h.rememberSignUp(w, result)
 	if result.ErrorCallbackURL != "" {
 		link.Fail(w, r, h.site.Pages, result.ErrorCallbackURL, ErrEmailNotVerified)
 		return
@@ -126,6 +124,14 @@ func (h *Handler) waits(w http.ResponseWriter, r *http.Request, result Result) {
 		},
 		Links: []page.Link{{Href: "/", Text: "Go on"}},
 	})
+}
+
+// rememberSignUp makes the browser known as the one that signed up (rule R5). A bearer
+// client has none.
+func (h *Handler) rememberSignUp(w http.ResponseWriter, result Result) {
+	if !result.SignUp.Browser.IsZero() {
+		h.cfg.Auth.RememberBrowser(w, *result.SignUp)
+	}
 }
 
 // fail tells a browser what happened: at the host's own page if the flow named one, else

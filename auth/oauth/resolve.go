@@ -150,10 +150,20 @@ func (s *Service) linked(ctx context.Context, a arrival, link Link) (whose, erro
 	case err != nil:
 		return whose{}, err
 	case !user.EmailVerified:
-		// Whoever linked it may not be whose mailbox it is (rule R4).
-		return whose{}, ErrNotAdmitted
+		return s.linkedUnproven(ctx, a, user)
 	}
 	return whose{user: user, link: link}, nil
+}
+
+// linkedUnproven is a user with a link who never proved the address: a host may have
+// imported both. Whoever linked it may not be whose mailbox it is (rule R4), so that the
+// link alone lets nobody in.
+func (s *Service) linkedUnproven(ctx context.Context, a arrival, user auth.User) (whose, error) {
+	address, err := auth.ParseAddress(a.identity.Email)
+	if err != nil || !a.identity.EmailProven || address.Key != user.Email || user.Superuser || s.cfg.Auth.IsReserved(address) {
+		return whose{}, ErrNotAdmitted
+	}
+	return s.prove(ctx, a, user)
 }
 
 // owner is whose account it is by a mailbox that the provider proves.

@@ -132,6 +132,10 @@ type Config struct {
 	// OwnerPolicy says what becomes of an organization with other members whose
 	// owner is deleted. Defaults to tenancy.BlockDeletion.
 	OwnerPolicy tenancy.OwnerPolicy
+	// Organizations is what organizations are configured by beyond that: the host's own
+	// statements and roles, and when an owner may delete one. New sets its Users, People,
+	// Sessions, Hooks and Now. Defaults to tenancy's defaults.
+	Organizations tenancy.Config
 
 	// Notifications says which categories of notifications the host has of its own and
 	// how long notifications are kept; New sets the rest. Defaults to the built-in

@@ -43,17 +43,26 @@ func (a *App) forget(ctx context.Context, userID string) error {
 	return a.Sessions.LogRevocation(ctx, session.Revocation{UserID: userID})
 }
 
-// forgetRoles are the hooks by which the role of a session's user changes.
+// forgetRoles are the hooks by which the role of a session's user changes, or what it
+// allows. Whose membership ends is forgotten where their sessions are told.
 func (a *App) forgetRoles() tenancy.Hooks {
 	return tenancy.Hooks{
 		MemberJoined: func(ctx context.Context, e tenancy.MemberJoined) error { return a.forget(ctx, e.Member.UserID) },
-		MemberLeft:   func(ctx context.Context, e tenancy.MemberLeft) error { return a.forget(ctx, e.Member.UserID) },
+		MemberRoleChanged: func(ctx context.Context, e tenancy.MemberRoleChanged) error {
+			return a.forget(ctx, e.After.UserID)
+		},
+		RoleChanged: func(ctx context.Context, e tenancy.RoleChanged) error {
+			for _, userID := range e.UserIDs {
+				if err := a.forget(ctx, userID); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		OwnerChanged: func(ctx context.Context, e tenancy.OwnerChanged) error {
 			return errors.Join(a.forget(ctx, e.From), a.forget(ctx, e.To))
 		},
 		// What is demanded of all members, and of their sessions.
 		SecondFactorPolicySet: func(ctx context.Context, _ tenancy.SecondFactorPolicySet) error { return a.forget(ctx, "") },
-		// Its members are everybody who could be: this is rare.
-		OrganizationDeleted: func(ctx context.Context, _ tenancy.OrganizationDeleted) error { return a.forget(ctx, "") },
 	}
 }

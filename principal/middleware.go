@@ -52,20 +52,35 @@ func RequireSuperuser(ctx context.Context) (*Principal, error) {
 }
 
 // RequireOrganization returns the caller, a user or a key, with an organization as the
-// scope of the request: problem.ErrUnauthenticated where nobody calls,
-// ErrSecondFactorRequired where a policy demands a factor that the session lacks,
-// the organization's own included (R13), and ErrNoOrganization where none is active.
+// scope of the request: problem.ErrUnauthenticated where nobody calls, and otherwise the
+// errors of [Principal.Organization].
 func RequireOrganization(ctx context.Context) (*Principal, error) {
 	p := callerOf(ctx)
-	switch {
-	case p == nil:
+	if p == nil {
 		return nil, problem.ErrUnauthenticated
-	case p.Restricted, p.OrganizationID == "" && p.RestrictedOrganizationID != "":
-		return nil, ErrSecondFactorRequired
-	case p.OrganizationID == "":
-		return nil, ErrNoOrganization
+	}
+	if _, err := p.Organization(); err != nil {
+		return nil, err
 	}
 	return p, nil
+}
+
+// Organization returns the organization that is the scope of the request:
+// ErrSecondFactorRequired where a policy demands a factor that the session lacks, the
+// organization's own included (R13), ScopeErr where the request named one that is no
+// scope of the caller's, and ErrNoOrganization where none is active.
+func (p *Principal) Organization() (id string, err error) {
+	switch {
+	case p.Restricted:
+		return "", ErrSecondFactorRequired
+	case p.OrganizationID != "":
+		return p.OrganizationID, nil
+	case p.ScopeErr != nil:
+		return "", p.ScopeErr
+	case p.RestrictedOrganizationID != "":
+		return "", ErrSecondFactorRequired
+	}
+	return "", ErrNoOrganization
 }
 
 // Require returns middleware that lets a request pass where check finds its

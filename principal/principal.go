@@ -64,6 +64,8 @@ type Principal struct {
 	// RestrictedOrganizationID is the session's active organization where its own
 	// policy keeps the session out. OrganizationID and Role are empty then (R13).
 	RestrictedOrganizationID string
+	// ScopeErr is why OrganizationID is empty where the request named an organization.
+	ScopeErr error
 	// StrictSuperuser says that the powers of superusers need an assurance of 2 from
 	// those, too, who have turned no second factor on.
 	StrictSuperuser bool

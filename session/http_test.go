@@ -131,7 +131,7 @@ func TestGetSessionGolden(t *testing.T) {
 	assert.NoError(t, w.fake.PutRole(t.Context(), "o1", "u1", "owner"))
 	grant := w.start(facts)
 	golden := `{"session":{"id":"ID","userId":"u1","token":"ID","expiresAt":"2026-03-11T05:06:07.123Z","createdAt":"2026-03-04T05:06:07.123Z",` +
-		`"updatedAt":"2026-03-04T05:06:07.123Z","ipAddress":"192.0.2.7","userAgent":"` + firefoxOnWindows + `","activeOrganizationId":"o1",` +
+		`"updatedAt":"2026-03-04T05:06:07.123Z","ipAddress":"192.0.2.7","userAgent":"` + firefoxOnWindows + `","activeOrganizationId":"o1","activeTeamId":null,` +
 		`"device":"Firefox on Windows","current":true,"endsAt":"2026-04-03T05:06:07.123Z"},` +
 		`"user":{"id":"u1","email":"u1@example.com","name":"Ada","image":null,"emailVerified":true,"role":"user",` +
 		`"createdAt":"2026-03-04T04:06:07.123Z","updatedAt":"2026-03-04T04:06:07.123Z","twoFactorEnabled":false}}`

@@ -35,6 +35,7 @@ type wireSession struct {
 	UserAgent *string    `json:"userAgent"`
 
 	ActiveOrganizationID *string    `json:"activeOrganizationId"`
+	ActiveTeamID         *string    `json:"activeTeamId"`
 	ImpersonatedBy       *string    `json:"impersonatedBy,omitempty" description:"The superuser who acts as the user in this session."`
 	Provider             *string    `json:"provider,omitempty" description:"The identity provider by which the session began."`
 	Device               string     `json:"device" description:"The browser and system in words, such as Firefox on Windows."`
@@ -89,7 +90,7 @@ func newWireSession(d Device) wireSession {
 	w := wireSession{
 		ID: s.ID, UserID: s.UserID, Token: s.ID,
 		ExpiresAt: route.NewTime(s.IdleEndsAt), CreatedAt: route.NewTime(s.CreatedAt), UpdatedAt: route.NewTime(s.LastSeenAt),
-		UserAgent: orNull(s.UserAgent), ActiveOrganizationID: orNull(s.OrganizationID),
+		UserAgent: orNull(s.UserAgent), ActiveOrganizationID: orNull(s.OrganizationID), ActiveTeamID: orNull(s.TeamID),
 		Device: d.Name, Current: d.Current, EndsAt: route.NewTime(s.EndsAt),
 	}
 	w.Provider = orNull(s.Provider())

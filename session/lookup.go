@@ -76,6 +76,9 @@ func (s *Service) admit(ctx context.Context, found *Found) (*Identity, error) {
 		return nil, ErrNoSession
 	}
 	s.scope(found, now)
+	if err := s.permit(ctx, found); err != nil {
+		return nil, err
+	}
 	s.touch(ctx, &found.Session, now)
 	return found.settle(), nil
 }
@@ -87,6 +90,21 @@ func (s *Service) scope(found *Found, now time.Time) {
 		found.Session.OrganizationID = ""
 	}
 	found.judge(s.cfg.SecondFactor, found.SecondFactorPolicy, found.actor, now)
+	if found.Session.OrganizationID == "" {
+		found.Session.TeamID = ""
+	}
+}
+
+// permit reads what the role allows in the active organization.
+func (s *Service) permit(ctx context.Context, found *Found) (err error) {
+	if found.Session.OrganizationID == "" || s.cfg.Permissions == nil {
+		return nil
+	}
+	found.Permissions, err = s.cfg.Permissions(ctx, found.Session.OrganizationID, found.Role, found.RolesVersion)
+	if err != nil {
+		return fmt.Errorf("session: lookup: permissions: %w", err)
+	}
+	return nil
 }
 
 // Touch records the use of a session that was found some time ago, as Lookup does:

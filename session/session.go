@@ -24,6 +24,9 @@ type Session struct {
 	// OrganizationID is the active organization. [Service.Lookup] leaves it
 	// empty unless the user is a member now.
 	OrganizationID string
+	// TeamID is the active team of that organization, empty where none is. Whether it
+	// means anything is for whoever keeps teams.
+	TeamID string
 	// SecurityVersion is the user's version under which the session was made.
 	// The session is dead once the user has a newer one (rule R1).
 	SecurityVersion int64
@@ -97,8 +100,9 @@ type User struct {
 type Identity struct {
 	Session Session
 	User    User
-	// Role is empty where no organization is active.
-	Role string
+	// Role is empty where no organization is active. Permissions are what it allows.
+	Role        string
+	Permissions principal.Permissions
 	// SecondFactor is what policies demand of the session.
 	SecondFactor Demand
 
@@ -181,6 +185,10 @@ type Config struct {
 	// one that becomes active. Defaults to nil: sessions start in none and nothing
 	// is held; an id without a membership is no scope anyway.
 	Organizations Organizations
+	// Permissions says what a role allows in an organization whose own roles are of that
+	// version: the lookup read role and version by one statement (rule R18). It is asked
+	// with every lookup. Defaults to nil: roles allow nothing.
+	Permissions func(ctx context.Context, organizationID, role string, version int64) (principal.Permissions, error)
 	// Hooks run inside the transaction of what they report.
 	Hooks Hooks
 	// Logger gets what must not fail a request. Defaults to slog.Default().
@@ -303,6 +311,7 @@ func (i *Identity) newPrincipal() *principal.Principal {
 		SessionID:       i.Session.ID,
 		OrganizationID:  i.Session.OrganizationID,
 		Role:            i.Role,
+		Permissions:     i.Permissions,
 		ImpersonatorID:  i.Session.ActorID,
 		Superuser:       i.User.Superuser && i.Session.ActorID == "",
 		SecondFactor:    i.User.SecondFactor,

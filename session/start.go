@@ -170,6 +170,54 @@ func (s *Service) SetOrganization(ctx context.Context, userID, sessionID, organi
 	})
 }
 
+// SetTeam makes the team of the active organization active in the user's session, or
+// none if teamID is empty. It joins the caller's transaction; whether the user is in the
+// team is the caller's to judge. It returns ErrSessionNotFound if the user has no such
+// session in which the organization is active.
+func (s *Service) SetTeam(ctx context.Context, userID, sessionID, organizationID, teamID string) error {
+	return s.store.InTx(ctx, func(ctx context.Context) error {
+		if err := s.store.SetTeam(ctx, userID, sessionID, organizationID, teamID); err != nil {
+			return fmt.Errorf("session: set team: %w", err)
+		}
+		return s.LogRevocation(ctx, Revocation{UserID: userID, SessionID: sessionID})
+	})
+}
+
+// LeaveOrganization takes the organization from every session of users who are members
+// no longer, in the transaction that ends their membership.
+func (s *Service) LeaveOrganization(ctx context.Context, organizationID string, userIDs ...string) error {
+	return s.leave(ctx, userIDs, func(ctx context.Context, some []string) error {
+		return s.store.LeaveOrganization(ctx, organizationID, some)
+	})
+}
+
+// LeaveTeam takes the team from every session of users who are in it no longer, in the
+// transaction that takes them out.
+func (s *Service) LeaveTeam(ctx context.Context, teamID string, userIDs ...string) error {
+	return s.leave(ctx, userIDs, func(ctx context.Context, some []string) error {
+		return s.store.LeaveTeam(ctx, teamID, some)
+	})
+}
+
+// leaveBatch is how many users one statement names.
+const leaveBatch = 200
+
+func (s *Service) leave(ctx context.Context, userIDs []string, leave func(ctx context.Context, some []string) error) error {
+	return s.store.InTx(ctx, func(ctx context.Context) error {
+		for some := range slices.Chunk(userIDs, leaveBatch) {
+			if err := leave(ctx, some); err != nil {
+				return fmt.Errorf("session: leave: %w", err)
+			}
+		}
+		for _, id := range userIDs {
+			if err := s.LogRevocation(ctx, Revocation{UserID: id}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // clean makes a header's text fit to store and to show: valid UTF-8 without
 // control characters, cut to maxUserAgent bytes.
 func clean(text string) string {

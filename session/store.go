@@ -26,6 +26,8 @@ type Record struct {
 type Found struct {
 	Identity
 	Verifier token.Verifier
+	// RolesVersion says of which version of the organization's own roles Role is.
+	RolesVersion int64
 	// SecondFactorPolicy is the active organization's, zero where the user is no member
 	// of one.
 	SecondFactorPolicy principal.SecondFactorPolicy
@@ -150,8 +152,8 @@ type Database interface {
 // LookupStore is the part of a [Store] that requests use.
 type LookupStore interface {
 	// FindSession returns the unrevoked session with that selector that has a
-	// cookie (rule R16), its user and the user's role in the active organization
-	// and that one's policy, by one statement. It returns
+	// cookie (rule R16), its user and the user's role in the active organization, with
+	// that one's policy and the version of its roles, by one statement. It returns
 	// ErrNoSession if there is none, if the user is banned or gone, or if the
 	// user's security version is not the session's. It does not judge times.
 	FindSession(ctx context.Context, selector string) (Found, error)
@@ -176,11 +178,28 @@ type LookupStore interface {
 	// ListSessions returns the user's sessions that a lookup would find live at
 	// now, the most recently seen first, limit at most.
 	ListSessions(ctx context.Context, userID string, now time.Time, limit int) ([]Session, error)
+}
 
+// Scopes is the part of a [Store] that keeps which organization, and which team of it,
+// is active in a session.
+type Scopes interface {
 	// SetOrganization makes the organization active in the user's unrevoked
-	// session, or none if organizationID is empty. It returns
-	// ErrSessionNotFound if the user has no such session.
+	// session, or none if organizationID is empty. A team is active no longer, unless it
+	// is the organization that was active before. It returns ErrSessionNotFound if the
+	// user has no such session.
 	SetOrganization(ctx context.Context, userID, id, organizationID string) error
+
+	// SetTeam makes the team active in the user's unrevoked session, or none if teamID is
+	// empty. It returns ErrSessionNotFound if the user has no such session in which the
+	// organization is active.
+	SetTeam(ctx context.Context, userID, id, organizationID, teamID string) error
+
+	// LeaveOrganization takes the organization, and its team, from every session of the
+	// users in which it is active.
+	LeaveOrganization(ctx context.Context, organizationID string, userIDs []string) error
+
+	// LeaveTeam takes the team from every session of the users in which it is active.
+	LeaveTeam(ctx context.Context, teamID string, userIDs []string) error
 }
 
 // Elevations is the part of a [Store] that keeps what was proven in sessions
@@ -219,6 +238,7 @@ type Store interface {
 	LookupStore
 	Families
 	Elevations
+	Scopes
 	Endings
 	RevocationLog
 

@@ -17,6 +17,32 @@ var (
 	ErrMemberNotFound = problem.New(problem.NotFound, "MEMBER_NOT_FOUND", "The organization has no such member.")
 	// ErrRoleNotFound means that the organization has no such role.
 	ErrRoleNotFound = problem.New(problem.NotFound, "ROLE_NOT_FOUND", "The organization has no such role.")
+	// ErrRoleTaken means that the organization, or the program, has a role of that name.
+	ErrRoleTaken = problem.New(problem.Conflict, "ROLE_NAME_IS_ALREADY_TAKEN", "There is a role of this name. Choose another.")
+	// ErrRoleInUse means that a member has the role.
+	ErrRoleInUse = problem.New(problem.Conflict, "ROLE_IS_ASSIGNED_TO_MEMBERS",
+		"Members have this role. Give them another one first.")
+	// ErrBuiltInRole means that a role belongs to the program.
+	ErrBuiltInRole = problem.New(problem.Conflict, "CANNOT_DELETE_A_PRE_DEFINED_ROLE", "This role can't be changed or deleted.")
+	// ErrInvalidResource means that a permission is for what does not exist.
+	ErrInvalidResource = problem.New(problem.Invalid, "INVALID_RESOURCE", "There is no such resource, or no such action on it.")
+	// ErrTooManyRoles means that an organization has as many roles as it may.
+	ErrTooManyRoles = problem.New(problem.Conflict, "TOO_MANY_ROLES", "The organization has too many roles. Delete one first.")
+	// ErrOnlyOwner means that the owner is about to go.
+	ErrOnlyOwner = problem.New(problem.Conflict, "YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER",
+		"The owner can't leave. Hand the organization over or delete it.")
+	// ErrHasMembers means that Config.Deletion wants the owner to be alone.
+	ErrHasMembers = problem.New(problem.Conflict, "ORGANIZATION_HAS_MEMBERS", "Remove the other members first.")
+	// ErrDeletionDisabled means that Config.Deletion allows none.
+	ErrDeletionDisabled = problem.New(problem.NotFound, "ORGANIZATION_DELETION_DISABLED", "Organizations can't be deleted here.")
+	// ErrNoOffer means that nobody offered the organization to the caller, or not any
+	// more.
+	ErrNoOffer = problem.New(problem.NotFound, "NO_OWNERSHIP_OFFER", "The organization's ownership is not offered to you, or not any more.")
+	// ErrTwoOrganizations means that one request names two organizations (rule R13).
+	ErrTwoOrganizations = problem.New(problem.Invalid, "TWO_ORGANIZATIONS", "The request names two different organizations. Name one.")
+	// ErrExists means that an organization is about to be made with a slug that another
+	// one has.
+	ErrExists = problem.New(problem.Conflict, "ORGANIZATION_ALREADY_EXISTS", "Another organization has this slug. Choose another.")
 	// ErrAlreadyMember means that the user is a member already.
 	ErrAlreadyMember = problem.New(problem.Conflict, "USER_IS_ALREADY_A_MEMBER_OF_THIS_ORGANIZATION",
 		"This user is a member of the organization already.")

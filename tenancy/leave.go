@@ -51,7 +51,7 @@ func (s *Service) RemoveUser(ctx context.Context, userID string) error {
 		return fmt.Errorf("tenancy: remove a user: %w", err)
 	}
 	for _, m := range left {
-		if err := hook.Call(ctx, s.cfg.Hooks.MemberLeft, MemberLeft{Member: m}); err != nil {
+		if err := hook.Call(ctx, s.cfg.Hooks.MemberLeft, MemberLeft{Member: m, ActorID: userID}); err != nil {
 			return fmt.Errorf("tenancy: remove a user: hook: %w", err)
 		}
 	}
@@ -65,9 +65,9 @@ func (s *Service) abandon(ctx context.Context, o Organization, ownerID string) e
 	if err != nil {
 		return err
 	}
-	others := slices.DeleteFunc(members, func(m Member) bool { return m.UserID == ownerID })
+	others := slices.DeleteFunc(slices.Clone(members), func(m Member) bool { return m.UserID == ownerID })
 	if len(others) == 0 || s.cfg.OwnerPolicy == DeleteOrganizations {
-		return s.deleteOrganization(ctx, o)
+		return s.deleteOrganization(ctx, OrganizationDeleted{Organization: o, Members: members, ActorID: ownerID})
 	}
 	if s.cfg.OwnerPolicy == TransferToAdmin {
 		return s.transferToAdmin(ctx, o, others)
@@ -75,12 +75,11 @@ func (s *Service) abandon(ctx context.Context, o Organization, ownerID string) e
 	return ErrOwnsOrganization
 }
 
-func (s *Service) deleteOrganization(ctx context.Context, o Organization) error {
-	event := OrganizationDeleted{Organization: o}
+func (s *Service) deleteOrganization(ctx context.Context, event OrganizationDeleted) error {
 	if err := hook.Call(ctx, s.cfg.Hooks.BeforeOrganizationDeleted, event); err != nil {
 		return err
 	}
-	if err := s.store.DeleteOrganization(ctx, o.ID); err != nil {
+	if err := s.store.DeleteOrganization(ctx, event.Organization.ID); err != nil {
 		return err
 	}
 	return hook.Call(ctx, s.cfg.Hooks.OrganizationDeleted, event)
@@ -103,7 +102,7 @@ func (s *Service) transferToAdmin(ctx context.Context, o Organization, members [
 		if err := s.store.Transfer(ctx, o.ID, o.OwnerID, m.UserID, s.now()); err != nil {
 			return err
 		}
-		return hook.Call(ctx, s.cfg.Hooks.OwnerChanged, OwnerChanged{Organization: o, From: o.OwnerID, To: m.UserID})
+		return hook.Call(ctx, s.cfg.Hooks.OwnerChanged, OwnerChanged{Organization: o, From: o.OwnerID, To: m.UserID, ActorID: o.OwnerID})
 	}
 	return ErrOwnsOrganization
 }

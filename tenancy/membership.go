@@ -10,8 +10,8 @@ import (
 )
 
 // HoldDefault returns the id of the organization that a user's new session
-// starts in, the one they joined first, and keeps it from being deleted until
-// the transaction of ctx ends (rule R3). It returns "" if the user is in none,
+// starts in, the one that they made active last, or else the one that they joined
+// first, and keeps it from being deleted until the transaction of ctx ends (rule R3). It returns "" if the user is in none,
 // and ErrNoTransaction outside a transaction.
 func (s *Service) HoldDefault(ctx context.Context, userID string) (organizationID string, err error) {
 	organizationID, err = s.store.HoldFirst(ctx, userID)

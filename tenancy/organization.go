@@ -2,7 +2,14 @@ package tenancy
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/tenon-go/tenon/principal"
 )
@@ -51,4 +58,97 @@ type Member struct {
 	// with commas between them.
 	Role      string
 	CreatedAt time.Time
+}
+
+const (
+	maxName     = 100 // code points
+	maxSlugStem = 40
+	slugEnd     = 8
+	unnamed     = "My organization"
+	slugUnnamed = "organization"
+)
+
+// DefaultName words the name of a user's first organization: "Ada's
+// organization", or "My organization" for a user without a name.
+func DefaultName(userName string) string {
+	name := oneLine(userName)
+	if name == "" {
+		return unnamed
+	}
+	const end = "'s organization"
+	return cut(name, maxName-len(end)) + end
+}
+
+// cleanName makes a name that can be shown and stored: one line of printable
+// characters, maxName at most, never empty.
+func cleanName(name string) string {
+	if name = cut(oneLine(name), maxName); name == "" {
+		return unnamed
+	}
+	return name
+}
+
+// oneLine drops what can't be printed and joins what is left with single spaces.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case r == utf8.RuneError || !unicode.IsPrint(r):
+			return -1
+		}
+		return r
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// cut keeps at most n code points.
+func cut(text string, n int) string {
+	for i := range text {
+		if n == 0 {
+			return strings.TrimSpace(text[:i])
+		}
+		n--
+	}
+	return text
+}
+
+// newSlug makes a slug of a name's ASCII letters and digits and a random end of
+// 40 bits, which tells organizations of one name apart and is not a secret.
+func newSlug(random io.Reader, name string) (string, error) {
+	const alphabet = "abcdefghijkmnpqrstuvwxyz23456789" // without what looks alike
+	var end [slugEnd]byte
+	if _, err := io.ReadFull(random, end[:]); err != nil {
+		return "", fmt.Errorf("slug: %w", err)
+	}
+	for i, b := range end {
+		end[i] = alphabet[int(b)%len(alphabet)]
+	}
+	return slugStem(name) + "-" + string(end[:]), nil
+}
+
+// slugStem keeps the letters under their accents.
+func slugStem(name string) string {
+	var b strings.Builder
+	hyphen := false
+	for _, r := range norm.NFKD.String(name) {
+		switch r = unicode.ToLower(r); {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			if hyphen && b.Len() > 0 {
+				b.WriteByte('-')
+			}
+			hyphen = false
+			b.WriteRune(r)
+		case r != '\'' && r != '’' && !unicode.Is(unicode.Mn, r):
+			hyphen = true
+		}
+		if b.Len() >= maxSlugStem {
+			break
+		}
+	}
+	stem := strings.Trim(b.String()[:min(b.Len(), maxSlugStem)], "-")
+	if stem == "" {
+		return slugUnnamed
+	}
+	return stem
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tenon-go/tenon/principal"
 )
@@ -109,19 +110,81 @@ func lower(r rune) rune {
 }
 
 // Permissions returns what a member with the role, which may be several with commas
-// between them, may do in the organization whose RolesVersion is version. A role that
-// does not exist allows nothing.
-func (s *Service) Permissions(_ context.Context, _, role string, _ int64) (Permissions, error) {
+// between them, may do in the organization whose RolesVersion is version: both as one
+// statement read them (rule R18). A role that does not exist allows nothing. It asks the
+// database once for each organization, role and version that it has not met, and never
+// where all roles are the program's.
+func (s *Service) Permissions(ctx context.Context, organizationID, role string, version int64) (Permissions, error) {
 	if p, ok := s.roles[role]; ok {
 		return p, nil
 	}
-	var all []Permissions
-	for name := range strings.SplitSeq(role, ",") {
-		if name != RoleOwner {
-			all = append(all, s.roles[name])
+	key := roleKey{organizationID, role, version}
+	if p, ok := s.known.get(key); ok {
+		return p, nil
+	}
+	var own []Role
+	if version > 0 && !s.builtIn(role) {
+		var err error
+		if own, key.version, err = s.store.Roles(ctx, organizationID); err != nil {
+			return nil, fmt.Errorf("tenancy: permissions: %w", err)
 		}
 	}
-	return merge(all...), nil
+	var all []Permissions
+	for name := range strings.SplitSeq(role, ",") {
+		if p, ok := s.roles[name]; ok && name != RoleOwner {
+			all = append(all, p)
+		} else if i := slices.IndexFunc(own, func(r Role) bool { return r.Name == name }); i >= 0 {
+			all = append(all, own[i].Permissions)
+		}
+	}
+	p := merge(all...)
+	// What a transaction reads may never be committed.
+	if !s.store.InTransaction(ctx) {
+		s.known.put(key, p)
+	}
+	return p, nil
+}
+
+// builtIn reports whether all of a member's roles are the program's.
+func (s *Service) builtIn(role string) bool {
+	for name := range strings.SplitSeq(role, ",") {
+		if s.roles[name] == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// roleKey is what permissions follow from.
+type roleKey struct {
+	organizationID, role string
+	version              int64
+}
+
+// maxKnown bounds what a process remembers. It forgets everything when it is full: that
+// is seldom, and costs each organization one statement.
+const maxKnown = 8192
+
+// roleCache remembers permissions, which never change for one key.
+type roleCache struct {
+	mu  sync.RWMutex
+	all map[roleKey]Permissions
+}
+
+func (c *roleCache) get(k roleKey) (Permissions, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	p, ok := c.all[k]
+	return p, ok
+}
+
+func (c *roleCache) put(k roleKey, p Permissions) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil || len(c.all) >= maxKnown {
+		c.all = map[roleKey]Permissions{}
+	}
+	c.all[k] = p
 }
 
 // Authorize returns the organization and the caller's place in it if the caller may act
@@ -190,12 +253,37 @@ func (s *Service) ResolveRoles(ctx context.Context, o Organization, list ...stri
 	if err != nil {
 		return "", err
 	}
+	var own []string
 	for name := range strings.SplitSeq(role, ",") {
-		if _, ok := s.roles[name]; !ok {
-			return "", ErrRoleNotFound
+		if s.roles[name] == nil {
+			own = append(own, name)
 		}
 	}
+	if len(own) == 0 {
+		return role, nil
+	}
+	found, err := s.ownRoles(ctx, o.ID, own)
+	if err != nil {
+		return "", fmt.Errorf("tenancy: resolve roles: %w", err)
+	}
+	if len(found) < len(own) {
+		return "", ErrRoleNotFound
+	}
 	return role, nil
+}
+
+// ownRoles returns which of the names are roles of the organization's own.
+func (s *Service) ownRoles(ctx context.Context, organizationID string, names []string) (found []string, err error) {
+	if s.store.InTransaction(ctx) {
+		return s.store.HoldRoles(ctx, organizationID, names)
+	}
+	roles, _, err := s.store.Roles(ctx, organizationID)
+	for _, r := range roles {
+		if slices.Contains(names, r.Name) {
+			found = append(found, r.Name)
+		}
+	}
+	return found, err
 }
 
 // MayGrant reports whether the member may give role to somebody whose role is had, which

@@ -1,6 +1,7 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,6 +15,44 @@ type Users interface {
 	// (rule R3). It returns an error of kind problem.NotFound if there is no such user.
 	Hold(ctx context.Context, userID string) error
 }
+
+// Profile is what a member's fellow members see of the user.
+type Profile struct{ ID, Email, Name, Image string }
+
+// People is what is asked of the users besides.
+type People interface {
+	// Profiles returns the users with those ids, by id; who is gone is left out.
+	Profiles(ctx context.Context, userIDs []string) (map[string]Profile, error)
+	// UserByEmail returns the user with the address, or an error of kind
+	// problem.NotFound.
+	UserByEmail(ctx context.Context, email string) (userID string, err error)
+	// HoldVersion returns the user's security version and keeps it from being raised
+	// until the transaction of ctx ends, and the user from being deleted (rules R1,
+	// R3). It returns an error of kind problem.NotFound if there is no such user.
+	HoldVersion(ctx context.Context, userID string) (int64, error)
+}
+
+// Sessions is where the active organization is kept.
+type Sessions interface {
+	// SetOrganization makes the organization active in the user's session, or none if
+	// organizationID is empty, in the transaction of ctx. It returns an error if the user
+	// has no such session.
+	SetOrganization(ctx context.Context, userID, sessionID, organizationID string) error
+}
+
+// DeletePolicy says when an owner may delete an organization.
+type DeletePolicy int
+
+// The policies of deletion.
+const (
+	// DeleteWithMembers lets the owner delete it with all its members.
+	DeleteWithMembers DeletePolicy = iota
+	// DeleteAlone lets the owner delete it once nobody else is a member: otherwise
+	// ErrHasMembers.
+	DeleteAlone
+	// DeleteNever is ErrDeletionDisabled.
+	DeleteNever
+)
 
 // Config configures a [Service]. Only Users has no default.
 type Config struct {
@@ -30,6 +69,17 @@ type Config struct {
 	// one; RoleOwner, which may do everything, can't be replaced. Defaults to RoleAdmin
 	// and RoleMember as package doc describes them.
 	Roles map[string]Permissions
+	// People describes members to each other, and binds the offer of an ownership to
+	// the security version of who made it. Defaults to nil: members have no names, none
+	// is found by their address, and an offer outlives a change of the owner's password.
+	People People
+	// Sessions keeps the active organization. Defaults to nil: SetActive is an error.
+	Sessions Sessions
+	// Deletion says when an owner may delete an organization. Defaults to
+	// DeleteWithMembers. Hooks.BeforeOrganizationDeleted may refuse besides.
+	Deletion DeletePolicy
+	// MaxRoles is how many roles of its own an organization may have. Defaults to 50.
+	MaxRoles int
 	// Hooks run inside the transaction of what they report.
 	Hooks Hooks
 	// Now is the clock. Defaults to the store's (rule R32).
@@ -47,6 +97,7 @@ type Service struct {
 	// role of the program allows.
 	statements Permissions
 	roles      map[string]Permissions
+	known      roleCache
 }
 
 // New returns a Service on store, or says what is wrong with cfg. It does no I/O.
@@ -60,6 +111,10 @@ func New(store Store, cfg Config) (*Service, error) {
 	if !cfg.OwnerPolicy.valid() {
 		return nil, errors.New("tenancy: Config.OwnerPolicy does not exist")
 	}
+	if cfg.Deletion < DeleteWithMembers || cfg.Deletion > DeleteNever {
+		return nil, errors.New("tenancy: Config.Deletion does not exist")
+	}
+	cfg.MaxRoles = cmp.Or(cfg.MaxRoles, defaultMaxRoles)
 	if cfg.Now == nil {
 		cfg.Now = store.Now
 	}

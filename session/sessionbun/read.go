@@ -16,7 +16,7 @@ import (
 // sessionColumns are what scanned reads, in its order.
 const sessionColumns = "s.id, s.user_id, COALESCE(s.organization_id, ''), s.security_version, s.channels," +
 	" s.proven_at, s.fresh_at, s.fresh_channels, s.browser_only, s.ip, s.user_agent, s.created_at, s.last_seen_at," +
-	" s.idle_ends_at, s.ends_at, s.generation > 0, COALESCE(s.actor_id, ''), COALESCE(s.actor_session_id, ''), s.trusted_until"
+	" s.idle_ends_at, s.ends_at, s.generation > 0, COALESCE(s.actor_id, ''), COALESCE(s.actor_session_id, ''), s.trusted_until, COALESCE(s.team_id, '')"
 
 // scanned is a session on its way from the columns.
 type scanned struct {
@@ -29,7 +29,7 @@ func (s *scanned) targets() []any {
 		&s.ID, &s.UserID, &s.OrganizationID, &s.SecurityVersion, &s.channels,
 		bundb.ScanTime(&s.ProvenAt), bundb.ScanTime(&s.FreshAt), &s.freshChannels, &s.BrowserOnly, &s.ip, &s.UserAgent,
 		bundb.ScanTime(&s.CreatedAt), bundb.ScanTime(&s.LastSeenAt), bundb.ScanTime(&s.IdleEndsAt), bundb.ScanTime(&s.EndsAt), &s.Bearer,
-		&s.ActorID, &s.ActorSessionID, bundb.ScanTime(&s.TrustedUntil),
+		&s.ActorID, &s.ActorSessionID, bundb.ScanTime(&s.TrustedUntil), &s.TeamID,
 	)
 }
 
@@ -100,7 +100,7 @@ func appendFound(targets []any, f *session.Found) []any {
 	return append(targets,
 		&f.Verifier.KID, &f.Verifier.MAC,
 		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, &u.SecondFactor, bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt),
-		&f.Role, bundb.ScanTime(&f.SecondFactorPolicy.From), &f.SecondFactorPolicy.AcceptTrustedDevices,
+		&f.Role, bundb.ScanTime(&f.SecondFactorPolicy.From), &f.SecondFactorPolicy.AcceptTrustedDevices, &f.RolesVersion,
 	)
 }
 

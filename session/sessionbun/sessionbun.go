@@ -45,15 +45,16 @@ type Config struct {
 	User bundb.Join
 	// Member joins the user's membership in s.organization_id, if there is one,
 	// as m. Its columns are the role, empty where there is no membership; the time from
-	// which the organization demands a second factor of its members, or NULL; and
-	// whether trusted devices satisfy it. Defaults to none: no organization is ever in
+	// which the organization demands a second factor of its members, or NULL;
+	// whether trusted devices satisfy it; and the version of the organization's roles, 0
+	// where there is none. Defaults to none: no organization is ever in
 	// scope.
 	Member bundb.Join
 }
 
 const (
 	userColumns   = 8
-	memberColumns = 3
+	memberColumns = 4
 )
 
 // Store implements session.Store. It is safe for concurrent use.
@@ -73,7 +74,7 @@ func New(db *bundb.DB, cfg Config) (*Store, error) {
 	if cfg.User.SQL == "" || len(cfg.User.Columns) != userColumns {
 		return nil, fmt.Errorf("sessionbun: Config.User must be a join with %d columns", userColumns)
 	}
-	member := []string{"''", "NULL", "FALSE"}
+	member := []string{"''", "NULL", "FALSE", "CAST(0 AS BIGINT)"}
 	if cfg.Member.SQL != "" {
 		member = cfg.Member.Columns
 	}

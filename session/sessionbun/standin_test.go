@@ -31,7 +31,7 @@ func joins() sessionbun.Config {
 		Member: bundb.Join{
 			SQL: "LEFT JOIN standin_members AS m ON m.organization_id = s.organization_id AND m.user_id = s.user_id" +
 				" LEFT JOIN standin_policies AS p ON p.organization_id = m.organization_id",
-			Columns: []string{"COALESCE(m.role, '')", "p.since", "COALESCE(p.trusts, FALSE)"},
+			Columns: []string{"COALESCE(m.role, '')", "p.since", "COALESCE(p.trusts, FALSE)", "COALESCE(p.roles_version, 0)"},
 		},
 	}
 }
@@ -78,6 +78,13 @@ ON CONFLICT (organization_id) DO UPDATE SET since = excluded.since, trusts = exc
 	return err
 }
 
+func (s standins) PutRolesVersion(ctx context.Context, organizationID string, version int64) error {
+	_, err := s.db.Statement(`
+INSERT INTO standin_policies (organization_id, roles_version) VALUES (?, ?)
+ON CONFLICT (organization_id) DO UPDATE SET roles_version = excluded.roles_version`).Exec(ctx, organizationID, version)
+	return err
+}
+
 func (s standins) Hold(ctx context.Context, userID string) error {
 	query := "SELECT id FROM standin_users WHERE id = ?"
 	if s.db.Dialect() == bundb.Postgres {
@@ -103,7 +110,8 @@ func env(t *testing.T, db *bundb.DB) sessiontest.Env {
 		Store:   store,
 		PutUser: standins{db}.PutUser,
 		PutRole: standins{db}.PutRole, PutPolicy: standins{db}.PutPolicy,
-		Break: func() { store.Store = newStore(t, broken) },
+		PutRolesVersion: standins{db}.PutRolesVersion,
+		Break:           func() { store.Store = newStore(t, broken) },
 	}
 }
 

@@ -185,21 +185,6 @@ func (s *Store) end(ctx context.Context, e session.Ending) ([]string, error) {
 	return ids, nil
 }
 
-// SetOrganization implements session.Store.
-func (s *Store) SetOrganization(ctx context.Context, userID, id, organizationID string) error {
-	result, err := s.Bun().NewUpdate().Conn(s.Conn(ctx)).Model((*sessionModel)(nil)).
-		Set("organization_id = NULLIF(?, '')", organizationID).
-		Where("id = ? AND user_id = ? AND revoked_at IS NULL", id, userID).
-		Exec(ctx)
-	if err != nil {
-		return bundb.Wrap("sessionbun: set organization", err)
-	}
-	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return sessionMissing(err)
-	}
-	return nil
-}
-
 // PruneSessions implements session.Store. The index has the day of the idle end
 // only, so that using a session leaves it alone.
 func (s *Store) PruneSessions(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -220,12 +205,4 @@ func (s *Store) PruneSessions(ctx context.Context, before time.Time, limit int) 
 func (s *Store) DeleteSessions(ctx context.Context, userID string) error {
 	_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Model((*sessionModel)(nil)).Where("user_id = ?", userID).Exec(ctx)
 	return bundb.Wrap("sessionbun: delete", err)
-}
-
-// sessionMissing says why an update touched no row.
-func sessionMissing(err error) error {
-	if err != nil {
-		return bundb.Wrap("sessionbun: count rows", err)
-	}
-	return session.ErrSessionNotFound
 }

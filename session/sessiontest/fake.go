@@ -38,6 +38,7 @@ type state struct {
 	roles map[membership]string
 	// policies are organizations', by id
 	policies map[string]principal.SecondFactorPolicy
+	versions map[string]int64
 	log      []session.LoggedRevocation
 	last     int64 // id of log
 }
@@ -62,11 +63,12 @@ func NewFake(now func() time.Time) *Fake {
 		now = time.Now
 	}
 	return &Fake{now: now, mem: faketx.New(
-		state{rows: map[string]row{}, users: map[string]UserState{}, roles: map[membership]string{}, policies: map[string]principal.SecondFactorPolicy{}},
+		state{rows: map[string]row{}, users: map[string]UserState{}, roles: map[membership]string{}, policies: map[string]principal.SecondFactorPolicy{}, versions: map[string]int64{}},
 		func(s state) state {
 			return state{
 				rows: maps.Clone(s.rows), users: maps.Clone(s.users), roles: maps.Clone(s.roles), policies: maps.Clone(s.policies),
-				log: slices.Clone(s.log), last: s.last,
+				versions: maps.Clone(s.versions),
+				log:      slices.Clone(s.log), last: s.last,
 			}
 		})}
 }
@@ -249,19 +251,6 @@ func (s *state) latest(e session.Ending) map[string]bool {
 	return spared
 }
 
-// SetOrganization implements session.Store.
-func (f *Fake) SetOrganization(ctx context.Context, userID, id, organizationID string) error {
-	return f.mem.Do(ctx, func(s *state) error {
-		r, ok := s.rows[id]
-		if !ok || r.UserID != userID || !r.revokedAt.IsZero() {
-			return session.ErrSessionNotFound
-		}
-		r.OrganizationID = organizationID
-		s.rows[id] = r
-		return nil
-	})
-}
-
 // PruneSessions implements session.Store.
 func (f *Fake) PruneSessions(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
@@ -295,7 +284,7 @@ func (s *state) find(r row, bearer bool) (found session.Found, err error) {
 	found.User = s.users[r.UserID].User
 	found.Role = s.roles[membership{r.OrganizationID, r.UserID}]
 	if found.Role != "" {
-		found.SecondFactorPolicy = s.policies[r.OrganizationID]
+		found.SecondFactorPolicy, found.RolesVersion = s.policies[r.OrganizationID], s.versions[r.OrganizationID]
 	}
 	found.Verifier = r.Verifier
 	return found, nil

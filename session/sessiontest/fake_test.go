@@ -22,7 +22,7 @@ func env(t *testing.T) sessiontest.Env {
 	return sessiontest.Env{
 		Store:   fake,
 		PutUser: fake.PutUser,
-		PutRole: fake.PutRole, PutPolicy: fake.PutPolicy,
+		PutRole: fake.PutRole, PutPolicy: fake.PutPolicy, PutRolesVersion: fake.PutRolesVersion,
 		Break: func() { fake.SetDown(true) },
 	}
 }

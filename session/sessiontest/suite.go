@@ -25,6 +25,9 @@ type Env struct {
 	PutRole func(ctx context.Context, organizationID, userID, role string) error
 	// PutPolicy sets what the organization demands of its members.
 	PutPolicy func(ctx context.Context, organizationID string, p principal.SecondFactorPolicy) error
+	// PutRolesVersion sets the version of the organization's own roles, which is 0 where
+	// nothing was put.
+	PutRolesVersion func(ctx context.Context, organizationID string, version int64) error
 	// Break makes every later call fail as an unreachable database does.
 	Break func()
 }
@@ -34,7 +37,7 @@ type Env struct {
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
 	groups := [][]clause{
-		createClauses(), familyClauses(), findClauses(), touchClauses(), endClauses(), elevateClauses(), listClauses(),
+		createClauses(), familyClauses(), findClauses(), touchClauses(), scopeClauses(), endClauses(), elevateClauses(), listClauses(),
 		revocationClauses(), txClauses(),
 	}
 	for _, group := range groups {

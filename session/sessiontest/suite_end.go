@@ -25,8 +25,6 @@ func endClauses() []clause {
 			assert.Len(t, w.end(t, session.Ending{UserID: r.UserID, ID: r.ID}), 0)
 		}},
 		{"16 concurrent endings have one winner", endRace},
-		{"set organization sets and clears", setOrganization},
-		{"set organization touches only a live session of the user", setForeign},
 		{"delete forgets one user's sessions, ended or not", deleteAll},
 		{"prune deletes what ended before, limit at most", prune},
 	}
@@ -143,27 +141,6 @@ func endRace(t *testing.T, w *world) {
 	wg.Wait()
 	assert.Equal(t, winners, 1)
 	w.dead(t, r)
-}
-
-func setOrganization(t *testing.T, w *world) {
-	user := w.user(t)
-	r, other := w.create(t, user, nil), w.create(t, user, nil)
-	for _, organization := range []string{newID(), newID(), ""} {
-		assert.NoError(t, w.Store.SetOrganization(t.Context(), user, r.ID, organization))
-		want := r.Session
-		want.OrganizationID = organization
-		same(t, w.find(t, r).Session, want)
-	}
-	same(t, w.find(t, other).Session, other.Session)
-}
-
-func setForeign(t *testing.T, w *world) {
-	r, stranger := w.create(t, w.user(t), nil), w.user(t)
-	assert.ErrorIs(t, w.Store.SetOrganization(t.Context(), stranger, r.ID, newID()), session.ErrSessionNotFound)
-	assert.ErrorIs(t, w.Store.SetOrganization(t.Context(), r.UserID, newID(), newID()), session.ErrSessionNotFound)
-	same(t, w.find(t, r).Session, r.Session)
-	w.end(t, session.Ending{UserID: r.UserID})
-	assert.ErrorIs(t, w.Store.SetOrganization(t.Context(), r.UserID, r.ID, newID()), session.ErrSessionNotFound)
 }
 
 func prune(t *testing.T, w *world) {

@@ -114,6 +114,7 @@ func txCancelled(t *testing.T, w *world) {
 	assert.Error(t, w.Store.CreateSession(ctx, fresh))
 	assert.Error(t, w.Store.TouchSession(ctx, touchAt(r, w.now.Add(5*time.Minute), time.Hour)))
 	assert.Error(t, w.Store.SetOrganization(ctx, user, r.ID, newID()))
+	assert.Error(t, w.Store.LeaveOrganization(ctx, newID(), []string{user}))
 	assert.Error(t, w.Store.ElevateSession(ctx, w.elevation(r)))
 	_, err := w.Store.FailStepUp(ctx, user, r.ID)
 	assert.Error(t, err)
@@ -136,17 +137,20 @@ func outage(t *testing.T, w *world) {
 	r, fresh, family := w.create(t, user, nil), w.record(user), w.bearer(t, user)
 	w.Break()
 	calls := map[string]func(ctx context.Context) error{
-		"create":           func(ctx context.Context) error { return w.Store.CreateSession(ctx, fresh) },
-		"find":             func(ctx context.Context) error { _, err := w.Store.FindSession(ctx, r.Selector); return err },
-		"find by id":       func(ctx context.Context) error { _, err := w.Store.FindSessionByID(ctx, r.ID); return err },
-		"touch":            func(ctx context.Context) error { return w.Store.TouchSession(ctx, touchAt(r, w.now, time.Hour)) },
-		"list":             func(ctx context.Context) error { _, err := w.Store.ListSessions(ctx, user, w.now, 9); return err },
-		"set organization": func(ctx context.Context) error { return w.Store.SetOrganization(ctx, user, r.ID, "") },
-		"find the user's":  func(ctx context.Context) error { _, err := w.Store.SessionByID(ctx, user, r.ID); return err },
-		"elevate":          func(ctx context.Context) error { return w.Store.ElevateSession(ctx, w.elevation(r)) },
-		"fail a step-up":   func(ctx context.Context) error { _, err := w.Store.FailStepUp(ctx, user, r.ID); return err },
-		"prune":            func(ctx context.Context) error { _, err := w.Store.PruneSessions(ctx, w.now, 9); return err },
-		"delete":           func(ctx context.Context) error { return w.Store.DeleteSessions(ctx, user) },
+		"create":             func(ctx context.Context) error { return w.Store.CreateSession(ctx, fresh) },
+		"find":               func(ctx context.Context) error { _, err := w.Store.FindSession(ctx, r.Selector); return err },
+		"find by id":         func(ctx context.Context) error { _, err := w.Store.FindSessionByID(ctx, r.ID); return err },
+		"touch":              func(ctx context.Context) error { return w.Store.TouchSession(ctx, touchAt(r, w.now, time.Hour)) },
+		"list":               func(ctx context.Context) error { _, err := w.Store.ListSessions(ctx, user, w.now, 9); return err },
+		"set organization":   func(ctx context.Context) error { return w.Store.SetOrganization(ctx, user, r.ID, "") },
+		"set team":           func(ctx context.Context) error { return w.Store.SetTeam(ctx, user, r.ID, "x", "") },
+		"leave organization": func(ctx context.Context) error { return w.Store.LeaveOrganization(ctx, "x", []string{user}) },
+		"leave team":         func(ctx context.Context) error { return w.Store.LeaveTeam(ctx, "x", []string{user}) },
+		"find the user's":    func(ctx context.Context) error { _, err := w.Store.SessionByID(ctx, user, r.ID); return err },
+		"elevate":            func(ctx context.Context) error { return w.Store.ElevateSession(ctx, w.elevation(r)) },
+		"fail a step-up":     func(ctx context.Context) error { _, err := w.Store.FailStepUp(ctx, user, r.ID); return err },
+		"prune":              func(ctx context.Context) error { _, err := w.Store.PruneSessions(ctx, w.now, 9); return err },
+		"delete":             func(ctx context.Context) error { return w.Store.DeleteSessions(ctx, user) },
 		"rotate": func(ctx context.Context) error {
 			_, err := w.Store.RotateFamily(ctx, w.rotation(family, 0))
 			return err

@@ -70,7 +70,8 @@ func (s *Store) Transfer(ctx context.Context, organizationID, from, to string, n
 				return missing(err)
 			}
 		}
-		return nil
+		_, err := s.withdraw.Exec(ctx, organizationID)
+		return bundb.Wrap("tenancybun: withdraw an offer", err)
 	})
 }
 

@@ -92,7 +92,7 @@ func (s *Store) CreateOrganization(ctx context.Context, o tenancy.Organization, 
 const holdFirstSQL = `
 SELECT o.id
 FROM tenon_members AS m JOIN tenon_organizations AS o ON o.id = m.organization_id
-WHERE m.user_id = ? ORDER BY m.created_at, m.id LIMIT 1`
+WHERE m.user_id = ? ORDER BY m.chosen_at IS NULL, m.chosen_at DESC, m.created_at, m.id LIMIT 1`
 
 // HoldFirst implements tenancy.Store. On SQLite the transaction is the only
 // writer already.
@@ -112,8 +112,8 @@ const (
 	membershipSQL = "SELECT " + organizationColumns + ", " + memberColumns + `
 FROM tenon_members AS m JOIN tenon_organizations AS o ON o.id = m.organization_id
 WHERE m.organization_id = ? AND m.user_id = ?`
-	// holdAsMemberSQL finds nothing for a stranger, like for an id that never existed.
-	holdAsMemberSQL = `
+	// asMemberSQL finds nothing for a stranger, like for an id that never existed.
+	asMemberSQL = `
 SELECT o.id FROM tenon_organizations AS o
 WHERE o.id = ? AND EXISTS (SELECT 1 FROM tenon_members AS m WHERE m.organization_id = o.id AND m.user_id = ?)`
 	holdSQL = "SELECT " + organizationColumns + " FROM tenon_organizations AS o WHERE o.id = ?"

@@ -21,21 +21,25 @@ func Schema() bundb.Schema {
 
 // SessionJoin is what the statement that looks sessions up needs to know of the
 // user's place in the session's organization: the role, empty where there is
-// none (rule R18), and what the organization demands of its members (rule R13). The
+// none (rule R18), what the organization demands of its members (rule R13), and the version
+// of its own roles. The
 // session has the alias s.
 func SessionJoin() bundb.Join {
 	return bundb.Join{
 		SQL: "LEFT JOIN tenon_members AS m ON m.organization_id = s.organization_id AND m.user_id = s.user_id" +
 			" LEFT JOIN tenon_organizations AS o ON o.id = m.organization_id",
-		Columns: []string{"COALESCE(m.role, '')", "o.second_factor_from", "COALESCE(o.second_factor_trusts, FALSE)"},
+		Columns: []string{"COALESCE(m.role, '')", "o.second_factor_from", "COALESCE(o.second_factor_trusts, FALSE)", "COALESCE(o.roles_version, 0)"},
 	}
 }
 
 // Store implements tenancy.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB
-	membership, hold, holdFirst, share      bundb.Statement
-	holdMembership, holdAsMember, addMember bundb.Statement
+	membership, bySlug, hold, holdFirst, share, choose bundb.Statement
+	holdMembership, holdAsMember, lockAsMember         bundb.Statement
+	addMember, setRole, removeMember                   bundb.Statement
+	offer, findOffer, withdraw                         bundb.Statement
+	roles, raiseRoles                                  bundb.Statement
 }
 
 var _ tenancy.Store = (*Store)(nil)
@@ -43,16 +47,22 @@ var _ tenancy.Store = (*Store)(nil)
 // New returns a Store on db, whose Schema must have been migrated. It does no
 // I/O.
 func New(db *bundb.DB) *Store {
-	hold, first, place, asMember := holdSQL, holdFirstSQL, membershipSQL, holdAsMemberSQL
-	if db.Dialect() == bundb.Postgres {
-		hold += " FOR KEY SHARE"
-		first += " FOR KEY SHARE OF o"
-		place += " FOR SHARE OF m"
-		asMember += " FOR KEY SHARE OF o"
+	// lock adds what PostgreSQL locks; on SQLite a transaction is the only writer.
+	lock := func(query, clause string) bundb.Statement {
+		if db.Dialect() == bundb.Postgres {
+			query += " " + clause
+		}
+		return db.Statement(query)
 	}
 	return &Store{
 		DB:         db,
-		membership: db.Statement(membershipSQL), hold: db.Statement(hold), holdFirst: db.Statement(first),
-		share: db.Statement(shareSQL), holdMembership: db.Statement(place), holdAsMember: db.Statement(asMember), addMember: db.Statement(addMemberSQL),
+		membership: db.Statement(membershipSQL), bySlug: db.Statement(bySlugSQL),
+		hold: lock(holdSQL, "FOR KEY SHARE"), holdFirst: lock(holdFirstSQL, "FOR KEY SHARE OF o"),
+		share: db.Statement(shareSQL), choose: db.Statement(chooseSQL),
+		holdMembership: lock(membershipSQL, "FOR SHARE OF m"), holdAsMember: lock(asMemberSQL, "FOR KEY SHARE OF o"),
+		lockAsMember: lock(asMemberSQL, "FOR NO KEY UPDATE OF o"),
+		addMember:    db.Statement(addMemberSQL), setRole: db.Statement(setRoleSQL), removeMember: db.Statement(removeMemberSQL),
+		offer: db.Statement(offerSQL), findOffer: db.Statement(findOfferSQL), withdraw: db.Statement(withdrawSQL),
+		roles: db.Statement(rolesSQL), raiseRoles: db.Statement(raiseRolesSQL),
 	}
 }

@@ -25,9 +25,20 @@ type Fake struct {
 type state struct {
 	organizations map[string]tenancy.Organization  // by id
 	members       map[string]tenancy.Member        // by id
+	chosen        map[string]time.Time             // by id of the member
+	offers        map[string]tenancy.Offer         // by id of the organization
+	roles         map[string]tenancy.Role          // by id
 	invitations   map[string]invitation.Invitation // by id
 	teams         map[string]team.Team             // by id
 	places        map[string]team.Member           // in teams, by id
+}
+
+func (s state) clone() state {
+	return state{
+		organizations: maps.Clone(s.organizations), members: maps.Clone(s.members), chosen: maps.Clone(s.chosen),
+		offers: maps.Clone(s.offers), roles: maps.Clone(s.roles),
+		invitations: maps.Clone(s.invitations), teams: maps.Clone(s.teams), places: maps.Clone(s.places),
+	}
 }
 
 var _ tenancy.Store = (*Fake)(nil)
@@ -38,17 +49,11 @@ func NewFake(now func() time.Time) *Fake {
 	if now == nil {
 		now = time.Now
 	}
-	return &Fake{now: now, mem: faketx.New(
-		state{
-			organizations: map[string]tenancy.Organization{}, members: map[string]tenancy.Member{},
-			invitations: map[string]invitation.Invitation{}, teams: map[string]team.Team{}, places: map[string]team.Member{},
-		},
-		func(s state) state {
-			return state{
-				organizations: maps.Clone(s.organizations), members: maps.Clone(s.members),
-				invitations: maps.Clone(s.invitations), teams: maps.Clone(s.teams), places: maps.Clone(s.places),
-			}
-		})}
+	return &Fake{now: now, mem: faketx.New(state{
+		organizations: map[string]tenancy.Organization{}, members: map[string]tenancy.Member{},
+		chosen: map[string]time.Time{}, offers: map[string]tenancy.Offer{}, roles: map[string]tenancy.Role{},
+		invitations: map[string]invitation.Invitation{}, teams: map[string]team.Team{}, places: map[string]team.Member{},
+	}, state.clone)}
 }
 
 // SetDown makes every call fail like an unreachable database, or work again.
@@ -101,7 +106,7 @@ func (f *Fake) HoldFirst(ctx context.Context, userID string) (organizationID str
 			return tenancy.ErrNotFound
 		}
 		organizationID = slices.MinFunc(own, func(a, b tenancy.Member) int {
-			return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(s.chosen[b.ID].Compare(s.chosen[a.ID]), a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 		}).OrganizationID
 		return nil
 	})

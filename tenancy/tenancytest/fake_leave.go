@@ -57,6 +57,18 @@ func (s *state) membersWhere(match func(tenancy.Member) bool) []tenancy.Member {
 	return list
 }
 
+// drop ends a membership with what hangs on it.
+func (s *state) drop(m tenancy.Member) {
+	delete(s.members, m.ID)
+	delete(s.chosen, m.ID)
+	if s.offers[m.OrganizationID].UserID == m.UserID {
+		delete(s.offers, m.OrganizationID)
+	}
+	maps.DeleteFunc(s.places, func(_ string, p team.Member) bool {
+		return p.OrganizationID == m.OrganizationID && p.UserID == m.UserID
+	})
+}
+
 // Transfer implements tenancy.DepartureStore.
 func (f *Fake) Transfer(ctx context.Context, organizationID, from, to string, now time.Time) error {
 	if !f.InTransaction(ctx) {
@@ -72,6 +84,7 @@ func (f *Fake) Transfer(ctx context.Context, organizationID, from, to string, no
 			return tenancy.ErrNotFound
 		}
 		o.OwnerID, o.UpdatedAt = to, now
+		delete(s.offers, organizationID)
 		old[0].Role, next[0].Role = tenancy.RoleAdmin, tenancy.RoleOwner
 		s.organizations[organizationID], s.members[old[0].ID], s.members[next[0].ID] = o, old[0], next[0]
 		return nil
@@ -88,10 +101,14 @@ func (f *Fake) DeleteOrganization(ctx context.Context, id string) error {
 			return tenancy.ErrNotFound
 		}
 		delete(s.organizations, id)
-		maps.DeleteFunc(s.members, func(_ string, m tenancy.Member) bool { return m.OrganizationID == id })
+		delete(s.offers, id)
+		maps.DeleteFunc(s.roles, func(_ string, r tenancy.Role) bool { return r.OrganizationID == id })
 		maps.DeleteFunc(s.invitations, func(_ string, i invitation.Invitation) bool { return i.OrganizationID == id })
 		maps.DeleteFunc(s.teams, func(_ string, t team.Team) bool { return t.OrganizationID == id })
 		maps.DeleteFunc(s.places, func(_ string, m team.Member) bool { return m.OrganizationID == id })
+		for _, m := range s.membersWhere(func(m tenancy.Member) bool { return m.OrganizationID == id }) {
+			s.drop(m)
+		}
 		return nil
 	})
 }
@@ -104,7 +121,7 @@ func (f *Fake) RemoveMemberships(ctx context.Context, userID string) (gone []ten
 	err = f.mem.Do(ctx, func(s *state) error {
 		gone = s.membersWhere(func(m tenancy.Member) bool { return m.UserID == userID })
 		for _, m := range gone {
-			delete(s.members, m.ID)
+			s.drop(m)
 		}
 		return nil
 	})

@@ -20,5 +20,6 @@ CREATE TABLE standin_members (
 CREATE TABLE standin_policies (
     organization_id TEXT NOT NULL PRIMARY KEY,
     since           timestamptz,
-    trusts          BOOLEAN NOT NULL
+    trusts          BOOLEAN NOT NULL DEFAULT FALSE,
+    roles_version   BIGINT NOT NULL DEFAULT 0
 );

@@ -1,0 +1,1 @@
+ALTER TABLE tenon_sessions DROP COLUMN team_id;

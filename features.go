@@ -27,7 +27,8 @@ type features []feature.Wired
 func (a *App) wireFeatures() error {
 	kit := feature.Kit{
 		DB: a.DB, Keys: a.Keys, Auth: a.Auth, AuthHTTP: a.authHTTP, Users: a.users, Sessions: sessions{a.Sessions},
-		Caller: a.Caller, RenewSession: a.RenewSession, Tokens: a.tokens, RedirectTargets: a.cfg.RedirectTargets,
+		SessionLives: sessions{a.Sessions}.Lives, Caller: a.Caller, RenewSession: a.RenewSession,
+		Tokens: a.tokens, RedirectTargets: a.cfg.RedirectTargets,
 		Passkeys: passkeys{a}.CountPasskeys, NeedsPasskey: a.needsPasskey, Strengthen: a.strengthen,
 		BaseURL: a.cfg.BaseURL, MountPath: a.cfg.MountPath, ProductName: a.cfg.ProductName,
 		FreshFor: account.DefaultFreshFor, Logger: a.cfg.Logger, Now: a.DB.Now,

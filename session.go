@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/authbun"
@@ -63,6 +64,12 @@ func (s sessions) Elevate(ctx context.Context, caller *principal.Principal, proo
 // caller's session.
 func (s sessions) RecordStepUpFailure(ctx context.Context, caller *principal.Principal) (ended bool, err error) {
 	return s.svc.RecordStepUpFailure(ctx, caller)
+}
+
+// Lives reports whether the session of the caller has not ended since they asked.
+func (s sessions) Lives(ctx context.Context, caller *principal.Principal) (bool, error) {
+	devices, err := s.svc.List(ctx, caller.UserID, caller.SessionID)
+	return slices.ContainsFunc(devices, func(d session.Device) bool { return d.Current }), err
 }
 
 func authGrant(g session.Grant) auth.Grant {

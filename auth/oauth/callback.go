@@ -34,7 +34,8 @@ type CallbackParams struct {
 	Client auth.Client
 }
 
-// Result is what a flow came to. Exactly one of Outcome, Handoff and SignUp is set.
+// Result is what a flow came to. Exactly one of Outcome, Handoff, SignUp, Linked and StepUp
+// is set.
 type Result struct {
 	// User is whose account it is.
 	User auth.User
@@ -48,6 +49,10 @@ type Result struct {
 	// SignUp waits for its address to be proven: the provider's word is no proof. It is
 	// the same for addresses that are free and for those taken (rules R4, R7).
 	SignUp *auth.SignUpResult
+	// Linked says that the account is the caller's now.
+	Linked bool
+	// StepUp is the caller's session, made fresh, with a new token.
+	StepUp account.StepUpResult
 	// Email is where SignUp's mail goes, as the provider told it.
 	Email string
 	// ErrorCallbackURL is where a failure is told, if the flow named a place. It is set
@@ -85,7 +90,9 @@ func (a arrival) id() Identity {
 // It refuses to run inside a transaction. Whatever is not accepted is told to
 // Hooks.SignInRefused. Errors: ErrState; those of provider.Client.Exchange and
 // provider.Identity.Mailbox; for a sign-in ErrNotAdmitted, ErrLinkFirst,
-// ErrSignUpDisabled, ErrTooMany, auth.ErrInvalidEmail, and those of hooks;
+// ErrSignUpDisabled, ErrTooMany, auth.ErrInvalidEmail, and those of hooks; for a link
+// ErrSessionChanged, ErrLinkedElsewhere, ErrTooMany; for a step-up ErrSessionChanged,
+// ErrNotReauthenticated, ErrOtherAccount, ErrNoStepUp, account.ErrSessionEnded;
 // auth.ErrInTransaction.
 func (s *Service) Callback(ctx context.Context, p CallbackParams) (Result, error) {
 	if s.store.InTransaction(ctx) {
@@ -127,35 +134,49 @@ func (s *Service) comeBack(ctx context.Context, from configured, f flow, p Callb
 		Verifier: secrets.verifier, Nonce: secrets.nonce, RedirectURI: f.RedirectURI,
 	})
 	if err != nil {
-		return Result{}, fmt.Errorf("oauth: callback: %w", err)
+		return Result{}, s.unfinished(ctx, f, caller, fmt.Errorf("oauth: callback: %w", err))
 	}
-	return s.finish(ctx, f, caller, arrival{
+	result, err := s.finish(ctx, f, caller, arrival{
 		from: from, identity: proved.Identity, tokens: proved.Tokens, scopes: f.Scopes, at: s.now(),
 		attempt: auth.AttemptParams{
 			Bearer: f.bearer(), CallbackURL: f.CallbackURL, TrustedDevice: p.TrustDevice, Client: p.Client,
 		},
 		signUp: p.SignUp, challenge: f.Challenge, newUserCallbackURL: f.NewUserCallbackURL,
 	})
+	return result, s.unfinished(ctx, f, caller, err)
+}
+
+// unfinished returns what to answer to a flow whose state was used up.
+func (s *Service) unfinished(ctx context.Context, f flow, caller account.Caller, err error) error {
+	if err != nil && f.Purpose == toStepUp {
+		return s.notProven(ctx, caller, err)
+	}
+	return err
 }
 
 // permit judges, before anything is used up, whether the browser may finish the flow.
-func (s *Service) permit(f flow, _ CallbackParams) (account.Caller, error) {
+func (s *Service) permit(f flow, p CallbackParams) (account.Caller, error) {
 	switch f.Purpose {
 	case toSignIn:
 		return account.Caller{}, nil
 	case toLink, toStepUp:
-		return account.Caller{}, ErrSessionChanged
+		return s.sameSession(f, p.Caller)
 	}
 	return account.Caller{}, ErrState
 }
 
 // finish does what the flow was for.
-func (s *Service) finish(ctx context.Context, f flow, _ account.Caller, a arrival) (Result, error) {
+func (s *Service) finish(ctx context.Context, f flow, caller account.Caller, a arrival) (result Result, err error) {
+	result.CallbackURL = f.CallbackURL
 	switch f.Purpose {
 	case toSignIn:
 		return s.enter(ctx, a)
-	case toLink, toStepUp:
-		return Result{}, ErrSessionChanged
+	case toLink:
+		result.Linked, err = true, s.connect(ctx, caller, a)
+		return result, err
+	case toStepUp:
+		result.StepUp, err = s.stepUp(ctx, caller, f, a)
+		return result, err
 	}
 	return Result{}, ErrState
 }

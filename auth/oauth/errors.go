@@ -56,6 +56,10 @@ var (
 	// a provider (rule R12).
 	ErrNoStepUp = problem.New(problem.PermissionDenied, "STEP_UP_NOT_ALLOWED",
 		"Confirm that it is you with your password, passkey or second factor.")
+	// ErrBrowserOnly means that a bearer client wanted to link an account, or to step up, by
+	// a page of the provider: what comes back there has no session.
+	ErrBrowserOnly = problem.New(problem.Invalid, "OAUTH_BROWSER_ONLY",
+		"This needs a browser that is signed in with a cookie. Bearer clients link accounts by an ID token.")
 	// ErrNotFound means that the caller has no such account linked, whoever else has.
 	ErrNotFound = problem.New(problem.NotFound, "ACCOUNT_NOT_FOUND", "There is no such connected account.")
 	// ErrLastWayIn means that without the link nobody could sign in to the account.

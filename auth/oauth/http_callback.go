@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 
@@ -90,6 +91,11 @@ func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) {
 		h.waits(w, r, result)
 	case !result.Handoff.IsZero():
 		h.handOver(w, r, result)
+	case result.Linked:
+		link.SeeOther(w, cmp.Or(result.CallbackURL, "/"))
+	case !result.StepUp.FreshUntil.IsZero():
+		h.cfg.SetSession(w, r, result.StepUp.Grant)
+		link.SeeOther(w, cmp.Or(result.CallbackURL, "/"))
 	default:
 		h.cfg.Auth.Answer(w, r, auth.Answer{User: result.User, Outcome: result.Outcome, Page: true})
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/oauth/provider"
 	"github.com/tenon-go/tenon/crypto"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -68,6 +69,9 @@ type Config struct {
 	OtherWays func(ctx context.Context, user auth.User) (bool, error)
 	// Passkeys counts a user's passkeys. It joins the transaction of ctx. Defaults to none.
 	Passkeys func(ctx context.Context, userID string) (int, error)
+	// SessionLives reports whether the session of the caller has not ended. It joins the
+	// transaction of ctx. Defaults to yes.
+	SessionLives func(ctx context.Context, caller *principal.Principal) (bool, error)
 	// RedirectBase is where providers send browsers back to, without the provider's id:
 	// https://app.example.com/api/auth/callback/.
 	RedirectBase string
@@ -118,10 +122,13 @@ func New(store Store, cfg Config) (*Service, error) {
 	if cfg.Passkeys == nil {
 		cfg.Passkeys = func(context.Context, string) (int, error) { return 0, nil }
 	}
+	if cfg.SessionLives == nil {
+		cfg.SessionLives = func(context.Context, *principal.Principal) (bool, error) { return true, nil }
+	}
 	if err := cfg.validate(store); err != nil {
 		return nil, err
 	}
-	cfg.Client.Now = cfg.Now
+	cfg.Client.Now, cfg.Client.Leeway = cfg.Now, cmp.Or(cfg.Client.Leeway, provider.DefaultLeeway)
 	s := &Service{store: store, cfg: cfg, providers: map[string]configured{}}
 	for _, p := range cfg.Providers {
 		client, err := provider.New(p.Provider, cfg.Client)

@@ -234,18 +234,26 @@ func (s *Service) create(ctx context.Context, a arrival) (whose, error) {
 
 // add links the account to the user, whom the transaction holds.
 func (s *Service) add(ctx context.Context, a arrival, user auth.User) (Link, error) {
-	id, err := s.newID()
+	link, err := s.newLink(a, user.ID)
 	if err != nil {
 		return Link{}, err
-	}
-	now := s.now()
-	link := Link{
-		ID: id, UserID: user.ID, Provider: a.from.ID(), Identity: a.id(), Email: a.identity.Email, CreatedAt: now, LastUsedAt: now,
 	}
 	if err := s.store.AddLink(ctx, link); err != nil {
 		return Link{}, err
 	}
 	return link, hook.Call(ctx, s.cfg.Hooks.AccountLinked, Linked{Link: link, Automatic: true, Client: a.attempt.Client})
+}
+
+// newLink is a link that is not kept yet.
+func (s *Service) newLink(a arrival, userID string) (Link, error) {
+	id, err := s.newID()
+	if err != nil {
+		return Link{}, err
+	}
+	now := s.now()
+	return Link{
+		ID: id, UserID: userID, Provider: a.from.ID(), Identity: a.id(), Email: a.identity.Email, CreatedAt: now, LastUsedAt: now,
+	}, nil
 }
 
 // name is what a new user is called, or "" where the provider says nothing of use.

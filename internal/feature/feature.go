@@ -14,6 +14,7 @@ import (
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -40,6 +41,9 @@ type Kit struct {
 	Users    account.Store
 	// Sessions renews sessions in which somebody proved something again.
 	Sessions account.Sessions
+	// SessionLives reports whether the session of a caller has not ended since they asked.
+	// It joins the transaction of ctx.
+	SessionLives func(ctx context.Context, caller *principal.Principal) (bool, error)
 	// Caller returns who sent a request that passed the middleware.
 	Caller func(r *http.Request) (account.Caller, error)
 	// RenewSession makes the browser keep the new token of the session that it has.

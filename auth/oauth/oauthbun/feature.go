@@ -43,6 +43,7 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	cfg := f.cfg
 	cfg.Auth, cfg.Users, cfg.Sessions, cfg.OtherWays = k.Auth, k.Users, k.Sessions, k.OtherWays
 	cfg.Tokens, cfg.Keys, cfg.Logger, cfg.FreshFor, cfg.Now = k.Tokens, k.Keys, k.Logger, k.FreshFor, k.Now
+	cfg.Passkeys, cfg.SessionLives = k.Passkeys, k.SessionLives
 	cfg.RedirectBase = strings.TrimSuffix(k.BaseURL, "/") + k.MountPath + "/callback/"
 	svc, err := oauth.New(NewStore(k.DB), cfg)
 	if err != nil {

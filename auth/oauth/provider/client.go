@@ -17,9 +17,10 @@ import (
 const (
 	// MaxToken is the length of the longest token that is looked at, in bytes.
 	MaxToken = 8 << 10
+	// DefaultLeeway is how far the provider's clock may be from ours if Config says nothing.
+	DefaultLeeway = time.Minute
 
-	defaultLeeway = time.Minute
-	maxLeeway     = 5 * time.Minute
+	maxLeeway = 5 * time.Minute
 
 	maxDocument = 256 << 10 // discovery document, key set
 	maxTokens   = 64 << 10  // answer of the token endpoint
@@ -35,7 +36,8 @@ const (
 type Config struct {
 	// Now is the clock: that of the database (R32). Required.
 	Now func() time.Time
-	// Leeway is how far the provider's clock may be from ours. Defaults to a minute; at most 5 minutes.
+	// Leeway is how far the provider's clock may be from ours. Defaults to
+	// DefaultLeeway; at most 5 minutes.
 	Leeway time.Duration
 	// Timeout is for each call to the provider as a whole. Defaults to 10 seconds.
 	Timeout time.Duration
@@ -66,7 +68,7 @@ type Client struct {
 func New(p Provider, cfg Config) (*Client, error) {
 	p = p.withDefaults()
 	if cfg.Leeway == 0 {
-		cfg.Leeway = defaultLeeway
+		cfg.Leeway = DefaultLeeway
 	}
 	errs := []error{p.validate(cfg.Plain)}
 	if cfg.Now == nil || cfg.Leeway < 0 || cfg.Leeway > maxLeeway {

@@ -75,6 +75,7 @@ func each(t *testing.T, fn func(t *testing.T, w *world), change ...func(*tenon.C
 func everything(c *tenon.Config) {
 	c.MultiSession = true
 	withPasskeys(c)
+	withOAuth(c)
 }
 
 // noRateLimits turns every class off: all tests come from one address, at one

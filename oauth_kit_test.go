@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/tenon-go/tenon"
@@ -61,6 +62,9 @@ func (i *idp) is(subject, address string) {
 	i.SetAccount(oauthtest.Account{Subject: subject, Email: address, Verified: true, Name: "Ada at Acme"})
 }
 
+// store is that of the App.
+func (i *idp) store(w *world) oauth.Store { return oauthbun.NewStore(w.db) }
+
 // begin starts a flow and returns the provider's page.
 func (b *browser) begin(id string, body map[string]any) string {
 	b.t.Helper()
@@ -95,4 +99,26 @@ func (b *browser) arrives(got answer, target string) {
 	if got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != target || !b.isSignedIn() {
 		b.t.Errorf("%d to %q, signed in: %v %s", got.StatusCode, got.Header.Get("Location"), b.isSignedIn(), got.body)
 	}
+}
+
+// rowsWithout returns all rows of all tables but one.
+func (w *world) rowsWithout(t testing.TB, table string) string {
+	t.Helper()
+	var kept []string
+	for _, section := range strings.Split(string(bundbtest.Dump(t, w.db)), "== ") {
+		if !strings.HasPrefix(section, table+"\n") {
+			kept = append(kept, section)
+		}
+	}
+	return strings.Join(kept, "== ")
+}
+
+// askProvider reports whether a route is a first factor that somebody proves at an identity
+// provider.
+func askProvider(pattern string) bool {
+	switch pattern {
+	case "GET /callback/{provider}", "POST /sign-in/social", "POST /oauth/exchange":
+		return true
+	}
+	return false
 }

@@ -126,7 +126,7 @@ func (h *Handler) waits(w http.ResponseWriter, r *http.Request, result Result) {
 		Title: "Check your mail",
 		Text: []string{
 			"One step is left: we sent a mail to " + result.Email + ".",
-			"Open it in this browser and follow it, then sign in again. You need not do anything here.",
+			"Open its link in this browser to confirm the address. Then sign in again.",
 		},
 		Links: []page.Link{{Href: "/", Text: "Go on"}},
 	})

@@ -1,6 +1,9 @@
 package oauth
 
-import "github.com/tenon-go/tenon/problem"
+import (
+	"github.com/tenon-go/tenon/auth/oauth/provider"
+	"github.com/tenon-go/tenon/problem"
+)
 
 // Errors of the package. Their codes are part of the HTTP contract, and are the
 // official client's where it has one. Those of package provider reach clients, too.
@@ -69,6 +72,16 @@ var (
 	ErrTooMany = problem.New(problem.Conflict, "TOO_MANY_ACCOUNTS", "As many accounts are connected as can be. Disconnect one first.")
 	// ErrNoGrant means that no tokens are kept for the account.
 	ErrNoGrant = problem.New(problem.NotFound, "ACCESS_TOKEN_NOT_FOUND", "No access to this service is kept. Connect it again.")
+	// ErrGrantEnded means that the provider does not let us act for the user any more: the
+	// permission was withdrawn or ran out. It is provider.ErrGrantEnded as well.
+	ErrGrantEnded = problem.New(problem.Conflict, "OAUTH_GRANT_ENDED",
+		"The access to the other service has ended. Connect it again.").With(provider.ErrGrantEnded)
+	// ErrNoRefreshToken means that the provider gave nothing to make another access token
+	// with.
+	ErrNoRefreshToken = problem.New(problem.Invalid, "REFRESH_TOKEN_NOT_FOUND", "The access to this service cannot be renewed. Connect it again.")
+	// ErrAccessEnded means that the access token that is kept has run out, or is not
+	// accepted by the provider's API any more. Service.AccessToken makes another.
+	ErrAccessEnded = problem.New(problem.Conflict, "ACCESS_TOKEN_EXPIRED", "The access to the other service has run out. Renew it first.")
 	// ErrTokenSpent means that an ID token or its nonce was used before, or is not ours.
 	ErrTokenSpent = problem.New(problem.Unauthenticated, "INVALID_TOKEN", "The sign-in service's proof was used before, or was not asked for. Start again.")
 )

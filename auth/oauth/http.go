@@ -55,7 +55,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 
 // Routes is the table of the package's routes, relative to its mount.
 func (h *Handler) Routes() route.Table {
-	return slices.Concat(h.signInRoutes(), h.callbackRoutes(), h.ownRoutes())
+	return slices.Concat(h.signInRoutes(), h.callbackRoutes(), h.ownRoutes(), h.accessRoutes())
 }
 
 // browser returns the token that an earlier flow left in the browser, or "": also where

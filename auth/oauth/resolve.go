@@ -286,14 +286,8 @@ func (s *Service) keepTokens(ctx context.Context, a arrival, link Link) error {
 	g := Grant{
 		LinkID: link.ID, UserID: link.UserID, Scopes: scopes, AccessEndsAt: a.tokens.ExpiresAt, CreatedAt: now, UpdatedAt: now,
 	}
-	var err error
-	if g.Access, err = s.cfg.Keys.Seal(ctx, AccessField(link.ID), []byte(a.tokens.Access.Reveal())); err != nil {
-		return fmt.Errorf("oauth: seal a token: %w", err)
-	}
-	if !a.tokens.Refresh.IsZero() {
-		if g.Refresh, err = s.cfg.Keys.Seal(ctx, RefreshField(link.ID), []byte(a.tokens.Refresh.Reveal())); err != nil {
-			return fmt.Errorf("oauth: seal a token: %w", err)
-		}
+	if err := s.seal(ctx, &g, a.tokens); err != nil {
+		return err
 	}
 	return s.store.PutGrant(ctx, g)
 }

@@ -57,8 +57,10 @@ type AttachmentStore interface {
 // GrantStore keeps the tokens of providers.
 type GrantStore interface {
 	// PutGrant inserts g, or puts its tokens, scopes and times in the place of those of
-	// its link, but for CreatedAt, which stays. The generation grows by one either way,
-	// whatever g says, and nobody is at the provider for it any more. It returns
+	// its link, but for CreatedAt, which stays. A g without Refresh leaves that of a grant
+	// that has not ended: many providers give one at the first consent only. The generation
+	// grows by one either way, whatever g says, and nobody is at the provider for it any
+	// more. It returns
 	// ErrNotFound, and leaves the caller's transaction usable, where the link is gone or
 	// another user's: no grant outlives its link. Its caller holds the user.
 	PutGrant(ctx context.Context, g Grant) error

@@ -18,6 +18,9 @@ const turnSQL = `
 UPDATE tenon_oauth_grants SET refreshing_until = ?
 WHERE link_id = ? AND generation = ? AND ended_at IS NULL AND (refreshing_until IS NULL OR refreshing_until <= ?)`
 
+const keptRefreshSQL = `
+refresh_token = CASE WHEN EXCLUDED.refresh_token IS NULL AND g.ended_at IS NULL THEN g.refresh_token ELSE EXCLUDED.refresh_token END`
+
 type grantModel struct {
 	bun.BaseModel `bun:"table:tenon_oauth_grants,alias:g"`
 
@@ -67,8 +70,8 @@ func (s *Store) PutGrant(ctx context.Context, g oauth.Grant) error {
 			return bundb.Wrap("oauthbun: hold a link", err)
 		}
 		put := s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(m).On("CONFLICT (link_id) DO UPDATE").
-			Set("generation = g.generation + 1").Set("refreshing_until = NULL")
-		for _, column := range []string{"access_token", "refresh_token", "scopes", "access_ends_at", "ended_at", "updated_at"} {
+			Set("generation = g.generation + 1").Set("refreshing_until = NULL").Set(keptRefreshSQL)
+		for _, column := range []string{"access_token", "scopes", "access_ends_at", "ended_at", "updated_at"} {
 			put.Set("? = EXCLUDED.?", bun.Ident(column), bun.Ident(column))
 		}
 		_, err := put.Exec(ctx)

@@ -171,6 +171,9 @@ func (f *Fake) PutGrant(ctx context.Context, g oauth.Grant) error {
 		was, known := s.grants[g.LinkID]
 		if known {
 			g.CreatedAt = was.CreatedAt
+			if len(g.Refresh) == 0 && was.EndedAt.IsZero() {
+				g.Refresh = was.Refresh
+			}
 		}
 		g.Generation, g.RefreshingUntil = was.Generation+1, time.Time{}
 		s.grants[g.LinkID] = copied(g)

@@ -17,6 +17,7 @@ func grantClauses() clauses {
 	return clauses{
 		"PutGrant keeps every field":                                testPutGrant,
 		"PutGrant puts everything but CreatedAt in place":           testPutGrantAgain,
+		"PutGrant without Refresh leaves that of a living grant":    testPutGrantKeeps,
 		"PutGrant wants the user's own link":                        testPutGrantForeign,
 		"every PutGrant raises the generation, concurrent ones too": testPutGrantRace,
 		"no grant outlives its link":                                testPutGrantRemoved,
@@ -93,7 +94,7 @@ func testPutGrantAgain(t *testing.T, w *world) {
 	next.Generation, next.CreatedAt = 2, g.CreatedAt
 	assert.Equal(t, w.grant(t, l), next)
 
-	// All that can be empty becomes empty, and what ended begins anew.
+	// All that can be empty becomes empty, since the grant had ended, and begins anew.
 	bare := oauth.Grant{LinkID: l.ID, UserID: "ada", Access: []byte("a"), UpdatedAt: w.now}
 	assert.NoError(t, w.Store.PutGrant(t.Context(), bare))
 	got := w.grant(t, l)
@@ -101,6 +102,23 @@ func testPutGrantAgain(t *testing.T, w *world) {
 	assert.Len(t, got.Scopes, 0)
 	assert.True(t, got.AccessEndsAt.IsZero() && got.EndedAt.IsZero() && got.Generation == 3, "the times and the generation")
 	assert.Equal(t, w.grant(t, neighbour), kept)
+}
+
+func testPutGrantKeeps(t *testing.T, w *world) {
+	l := w.link(t, "ada")
+	g := w.put(t, l)
+	again := other(g)
+	again.Refresh = nil
+	assert.NoError(t, w.Store.PutGrant(t.Context(), again))
+	again.Refresh, again.Generation = g.Refresh, 2
+	assert.Equal(t, w.grant(t, l), again)
+
+	ended := again
+	ended.EndedAt = w.now
+	assert.NoError(t, lost(w.Store.FinishRefresh(t.Context(), ended)))
+	again.Refresh = nil
+	assert.NoError(t, w.Store.PutGrant(t.Context(), again))
+	assert.Len(t, w.grant(t, l).Refresh, 0)
 }
 
 func testPutGrantForeign(t *testing.T, w *world) {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tenon-go/tenon/token"
 )
@@ -78,6 +79,43 @@ func (c *Client) userInfo(ctx context.Context, e endpoints, access token.Secret)
 		return nil, because(ErrProfile, ErrUserInfo)
 	}
 	return said, nil
+}
+
+// Described is an account as the provider describes it.
+type Described struct {
+	// Identity is who it is. AuthenticatedAt is zero.
+	Identity Identity
+	// Profile is what the provider sent, which proves nothing.
+	Profile map[string]json.RawMessage
+}
+
+// UserInfo asks the provider whose access token it is. That proves nothing about who is
+// here: compare the identity with the one that the token was granted for (OpenID Connect
+// Core section 5.3.2). Errors: ErrUnsupported where there is no such endpoint, ErrProfile
+// where the token is not accepted or the answer cannot be used, ErrUnavailable.
+func (c *Client) UserInfo(ctx context.Context, access token.Secret) (Described, error) {
+	e, err := c.endpoints(ctx)
+	if err != nil {
+		return Described{}, err
+	}
+	if e.userInfo == "" {
+		return Described{}, ErrUnsupported
+	}
+	said, err := c.userInfo(ctx, e, access)
+	if err != nil {
+		return Described{}, err
+	}
+	identity, err := c.p.identify(said)
+	if err != nil {
+		return Described{}, err
+	}
+	identity.AuthenticatedAt = time.Time{}
+	if c.p.Emails != nil {
+		if err := c.addEmail(ctx, access, &identity); err != nil {
+			return Described{}, err
+		}
+	}
+	return Described{Identity: identity, Profile: said}, nil
 }
 
 // addSecretProof shows Facebook that the access token is used by the application it was issued to.

@@ -227,7 +227,8 @@ func TestAProviderMayMakeNoNewUsers(t *testing.T) {
 	eachIDP(t, func(t *testing.T, w *world, i *idp) {
 		w.user(t, email)
 		for _, account := range []oauthtest.Account{
-			{Subject: "1", Email: "new@example.com", Verified: true}, {Subject: "1", Email: "new@elsewhere.example", Verified: true},
+			{Subject: "1", Email: "new@example.com", Verified: true},
+			{Subject: "1", Email: "new@elsewhere.example", Verified: true},
 			{Subject: "1", Email: email}, // known, and not proven: told nothing else
 		} {
 			i.SetAccount(account)

@@ -15,6 +15,7 @@ import (
 	"github.com/tenon-go/tenon/auth/password/passwordtest"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/notify"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
 	"github.com/tenon-go/tenon/token"
@@ -182,6 +183,13 @@ func TestR3_DeletionAgainstWhoeverRefersToTheUser(t *testing.T) {
 		},
 		"another link": func(ctx context.Context, w *world, _ string) error {
 			return w.Account.RequestEmail(ctx, w.moving, account.EmailParams{New: newEmail})
+		},
+		"notification": func(ctx context.Context, w *world, userID string) error {
+			return w.Notifications.Send(ctx, notify.Notification{Category: notify.CategoryBilling, Type: "plan.ended", Title: "Your plan ended", Recipients: []string{userID}})
+		},
+		"preference": func(ctx context.Context, w *world, userID string) error {
+			_, err := w.Notifications.SetPreference(ctx, userID, notify.CategoryOrganization, notify.InApp, false)
+			return err
 		},
 	} {
 		for _, first := range []string{"deletion", "other"} {

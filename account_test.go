@@ -382,6 +382,8 @@ func (w *world) noOrphans(t testing.TB) {
 		"tenon_members AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
 		"tenon_organizations AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.owner_id)",
 		"tenon_credentials AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
+		"tenon_notifications AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
+		"tenon_notification_preferences AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
 		"tenon_sessions AS x WHERE x.organization_id IS NOT NULL AND x.revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM tenon_organizations AS o WHERE o.id = x.organization_id)",
 		"tenon_one_time_tokens AS x WHERE x.consumed_at IS NULL AND x.purpose IN ('chg:leave-email', 'chg:enter-email', 'del:delete-user', 'rst:reset-password', 'one:unlock-account') AND NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.subject)",
 	} {

@@ -106,18 +106,12 @@ const addBatch = 100
 
 // Add implements notify.ItemStore.
 func (s *Store) Add(ctx context.Context, items []notify.Item) (added []string, err error) {
-	err = s.InTx(ctx, func(ctx context.Context) error {
-		for start := 0; start < len(items); start += addBatch {
-			ids, err := s.add(ctx, items[start:min(start+addBatch, len(items))])
-			if err != nil {
-				return err
-			}
-			added = append(added, ids...)
+	for start := 0; start < len(items); start += addBatch {
+		ids, err := s.add(ctx, items[start:min(start+addBatch, len(items))])
+		if err != nil {
+			return nil, bundb.Wrap("notifybun: add", err)
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, bundb.Wrap("notifybun: add", err)
+		added = append(added, ids...)
 	}
 	return added, nil
 }

@@ -129,3 +129,54 @@ func TestStatementsFollowTheirIndexes(t *testing.T) {
 		}
 	})
 }
+
+// blockedSQL counts who waits for a backend, or for somebody who does. Within one
+// transaction it would see what it saw first.
+const blockedSQL = `
+WITH RECURSIVE blocked AS (
+    SELECT CAST(? AS integer) AS pid
+    UNION SELECT a.pid FROM pg_stat_activity AS a JOIN blocked AS b ON b.pid = ANY (pg_blocking_pids(a.pid)))
+SELECT count(*) - 1 FROM blocked`
+
+// Statements that change several rows of a user at once wait for each other and never
+// in a circle: here one row in the middle is held until both wait, one of them with
+// rows that the other wants.
+func TestMarkingDoesNotDeadlock(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.Postgres(t, schemas()...)
+	store, at := crowd(t, db)
+	all := func(ctx context.Context, user string, _ []string) error {
+		_, err := store.MarkAllRead(ctx, user, at.Add(24*time.Hour), at)
+		return err
+	}
+	named := func(ctx context.Context, user string, ids []string) error {
+		_, err := store.MarkRead(ctx, user, ids, at)
+		return err
+	}
+	forget := func(ctx context.Context, user string, _ []string) error { return store.ForgetItems(ctx, user) }
+	for i, both := range [][2]func(ctx context.Context, user string, ids []string) error{{all, named}, {named, all}, {named, forget}, {forget, all}, {all, forget}} {
+		user := fmt.Sprintf("user-%02d", i)
+		items := assert.Must(store.List(t.Context(), notify.Query{UserID: user, Unread: true, Limit: 1000}))(t)
+		ids := make([]string, len(items)) // the newest first, as a page has them
+		for i, item := range items {
+			ids[i] = item.ID
+		}
+		results := make(chan error, 2)
+		assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+			var pid int
+			assert.NoError(t, db.Statement("SELECT pg_backend_pid() FROM tenon_notifications WHERE id = ? FOR UPDATE").QueryRow(ctx, ids[len(ids)/2]).Scan(&pid))
+			for before, call := range both {
+				go func() { results <- call(bundbtest.Flow(context.WithoutCancel(t.Context())), user, ids) }()
+				for n := 0; n <= before; {
+					assert.NoError(t, db.Statement(blockedSQL).QueryRow(bundbtest.Outside(t.Context()), pid).Scan(&n))
+				}
+			}
+			return nil
+		}))
+		for range 2 {
+			if err := <-results; err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	}
+}

@@ -81,6 +81,9 @@ func (a *App) forgetUser(ctx context.Context, e auth.UserDeleted) error {
 	if err := a.Passwordless.Forget(ctx, e.User); err != nil {
 		return err
 	}
+	if err := a.Invitations.Forget(ctx, e.User.ID); err != nil {
+		return err
+	}
 	if err := a.users.DropChallenges(ctx, e.User.ID); err != nil {
 		return err
 	}

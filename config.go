@@ -22,6 +22,8 @@ import (
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/session/sessioncache"
 	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/invitation"
+	"github.com/tenon-go/tenon/tenancy/team"
 )
 
 // DefaultMountPath is where the routes are if Config.MountPath says nothing.
@@ -142,6 +144,11 @@ type Config struct {
 	// categories and notify.DefaultKeep.
 	Notifications notify.Config
 
+	// Invitations says how people are invited into organizations, and Teams how many
+	// teams there may be.
+	Invitations InvitationPolicy
+	Teams       TeamPolicy
+
 	// SessionCache answers most requests of signed-in users from memory. With it a
 	// session, a role or a superuser's power that another process took away lives on
 	// for up to SessionCache.Bound, 2 seconds by default; what this process takes
@@ -155,6 +162,9 @@ type Config struct {
 	AuthHooks    auth.Hooks
 	SessionHooks session.Hooks
 	TenancyHooks tenancy.Hooks
+	// InvitationHooks and TeamHooks do so for invitations and teams.
+	InvitationHooks invitation.Hooks
+	TeamHooks       team.Hooks
 
 	// Logger defaults to slog.Default().
 	Logger *slog.Logger

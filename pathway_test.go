@@ -2,6 +2,7 @@ package tenon_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -32,6 +33,11 @@ func ways() map[string]func(t *testing.T, w *world, b *browser, key *passkeytest
 		"POST /sign-in/email-otp": func(t *testing.T, w *world, b *browser, _ *passkeytest.Authenticator) map[string]any {
 			return map[string]any{"email": email, "otp": w.mailedCode(t, b, email, "sign-in")}
 		},
+		// Who has an account is not let in by an invitation, but told to sign in (rule R21).
+		"POST " + pathAccept: func(t *testing.T, w *world, _ *browser, _ *passkeytest.Authenticator) map[string]any {
+			_, secret := w.signedIn(t, fmt.Sprintf("inviter%d@example.com", w.count(t, "tenon_users"))).invites(email)
+			return map[string]any{"token": secret}
+		},
 		"POST /passkey/verify-authentication": func(_ *testing.T, _ *world, b *browser, key *passkeytest.Authenticator) map[string]any {
 			return map[string]any{"response": b.assertion(key)}
 		},
@@ -59,6 +65,11 @@ func TestR2_NoWayInGoesAroundTheSecondFactor(t *testing.T) {
 			got := b.post(strings.TrimPrefix(pattern, "POST "), body)
 			if strings.Contains(pattern, "passkey") {
 				assert.Equal(t, w.count(t, "tenon_sessions WHERE channels LIKE 'passkey:%:uv'"), 1)
+				continue
+			}
+			if strings.Contains(pattern, pathAccept) {
+				assert.Equal(t, w.rowsOfSessions(t), before)
+				assert.Len(t, got.Cookies(), 0)
 				continue
 			}
 			w.nothingOfASession(t, pattern, b, got, before)
@@ -110,8 +121,8 @@ func TestR2_NoWayInGoesAroundTheSecondFactorForBearers(t *testing.T) {
 		owner, key := w.withPasskey(t, email)
 		a := w.enrol(t, owner)
 		for pattern, way := range ways() {
-			if strings.Contains(pattern, "passkey") {
-				continue // two factors at once; see TestR16_PasskeysInBearerMode
+			if strings.Contains(pattern, "passkey") || strings.Contains(pattern, pathAccept) {
+				continue // two factors at once; see TestR16_PasskeysInBearerMode. No session at all.
 			}
 			b := w.browser(t)
 			body := way(t, w, b, key)

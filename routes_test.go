@@ -161,6 +161,7 @@ func TestR2_OnlyMarkedRoutesStartSessions(t *testing.T) {
 		firstFactors := w.FirstFactors()
 		keys := passkeytest.New(base)
 		assert.Equal(t, w.signedIn(t, email).addPasskey(keys).StatusCode, http.StatusOK)
+		inviter := w.signedIn(t, "inviter@example.com")
 		for i, o := range w.operations(t) {
 			if askProvider(o.method + " " + o.path) {
 				continue // see TestR2_EveryWayInByAProvider…
@@ -181,6 +182,8 @@ func TestR2_OnlyMarkedRoutesStartSessions(t *testing.T) {
 				body["token"] = w.magicLink(t, b, fresh)
 			case "/sign-in/email-otp":
 				body["email"], body["otp"] = fresh, w.mailedCode(t, b, fresh, "sign-in")
+			case "/organization/accept-invitation":
+				_, body["token"] = w.with(t, inviter.cookie("session")).invites(fmt.Sprintf("invited%d@example.com", i))
 			case "/passkey/verify-authentication":
 				body["response"] = b.assertion(keys)
 			}

@@ -25,6 +25,8 @@ import (
 	"github.com/tenon-go/tenon/session/sessionbun"
 	"github.com/tenon-go/tenon/session/sessioncache"
 	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/invitation"
+	"github.com/tenon-go/tenon/tenancy/team"
 	"github.com/tenon-go/tenon/tenancy/tenancybun"
 	"github.com/tenon-go/tenon/token"
 	"github.com/tenon-go/tenon/token/jwt"
@@ -59,6 +61,10 @@ type App struct {
 	Sessions *session.Service
 	// Organizations keeps companies and their members.
 	Organizations *tenancy.Service
+	// Invitations asks people into organizations.
+	Invitations *invitation.Service
+	// Teams keeps the teams of organizations.
+	Teams *team.Service
 	// Notifications tells users what happened.
 	Notifications *notify.Service
 	// AccessTokens makes and verifies access tokens, and revokes the keys that
@@ -78,6 +84,8 @@ type App struct {
 	sessionCache     *sessioncache.Cache // nil without Config.SessionCache
 	sessionHTTP      *session.Handler
 	tenancyHTTP      *tenancy.Handler
+	invitationHTTP   *invitation.Handler
+	teamHTTP         *team.Handler
 	notifyHTTP       *notify.Handler
 	jwtHTTP          *jwt.Handler
 	pages            *page.Layout
@@ -100,7 +108,7 @@ func New(cfg Config) (*App, error) {
 	a.users = authbun.NewWatched(cfg.DB, a.forget)
 	for _, wire := range []func() error{
 		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireNotify, a.wireTenancy, a.wireSession, a.wireAuth,
-		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireTwoFactor, a.wireAdmin,
+		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireTwoFactor, a.wireAdmin, a.wireInvitations,
 		a.wireFeatures, a.wireRateLimits, a.wireHandler,
 	} {
 		if err := wire(); err != nil {

@@ -41,6 +41,8 @@ type Attempt struct {
 	trusted     string // the token of a trusted device, proves nothing
 	trust       Trust  // what became of it
 	client      Client
+
+	organizationID string // becomes the active one
 }
 
 // UserID returns who is attempting to sign in.
@@ -156,7 +158,8 @@ func (s *Service) start(ctx context.Context, a Attempt) (Grant, error) {
 func (a Attempt) pass() door.Pass {
 	return door.NewPass(door.Facts{
 		UserID: a.user.ID, SecurityVersion: a.user.SecurityVersion,
-		Channels: a.channels, ProvenAt: a.provenAt, TrustedUntil: a.trust.Until,
+		OrganizationID: a.organizationID,
+		Channels:       a.channels, ProvenAt: a.provenAt, TrustedUntil: a.trust.Until,
 		BrowserOnly: a.browserOnly, Bearer: a.bearer, IP: a.client.IP, UserAgent: a.client.UserAgent,
 	})
 }

@@ -90,6 +90,8 @@ type BeforeSignUp struct {
 type UserCreated struct {
 	User   User
 	Client Client
+	// InvitationID is the invitation by which the user signed up, or empty.
+	InvitationID string
 }
 
 // SignUpProven says which sign-up became which user. What was attached to it may stay

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,6 +190,9 @@ type AttemptParams struct {
 	// CallbackURL is where the client wants to go; it must have passed the list of
 	// redirect targets. The second step keeps it.
 	CallbackURL string
+	// OrganizationID becomes the session's active organization. The user must be a
+	// member. Defaults to the user's default organization.
+	OrganizationID string
 	// TrustedDevice is the cookie of a trusted device, if the browser has one: see
 	// Handler.TrustedDevice.
 	TrustedDevice string
@@ -218,6 +222,7 @@ func (s *Service) Attempt(ctx context.Context, proof door.Proof, p AttemptParams
 	return Attempt{
 		user: user, channels: []string{proven.Channel}, provenAt: proven.At,
 		browserOnly: p.BrowserOnly, bearer: p.Bearer, callbackURL: p.CallbackURL, trusted: p.TrustedDevice, client: p.Client, guess: p.Guess,
+		organizationID: p.OrganizationID,
 	}, nil
 }
 
@@ -229,8 +234,8 @@ func (a Attempt) User() User { return a.user }
 // sign-up that waits for the address ends with it (rule R4), and
 // Hooks.BeforeSignUp may refuse it. It must run in the transaction that consumes
 // the proof, which is what EmailProof of the user will say, such as ProofMail. Of n it
-// takes Email, Name, Image and Client; Name defaults to the local part of the
-// address. Errors: ErrAddressTaken, ErrInvalidEmail, ErrInvalidName, ErrInvalidImage.
+// takes Email, Name, Image, Client, ID, Sealed and InvitationID; Name defaults to the
+// local part of the address. Errors: ErrAddressTaken, ErrInvalidEmail, ErrInvalidName, ErrInvalidImage.
 func (s *Service) CreateProven(ctx context.Context, n NewUser, proof string) (User, error) {
 	if !s.store.InTransaction(ctx) {
 		return User{}, ErrNoTransaction
@@ -252,8 +257,8 @@ func (s *Service) CreateProven(ctx context.Context, n NewUser, proof string) (Us
 		return User{}, fmt.Errorf("auth: drop the sign-ups of an address: %w", err)
 	}
 	user := signUp.preview()
-	user.EmailProof = proof
-	user, err = s.createProven(ctx, user, nil, n.Client)
+	user.ID, user.EmailProof = cmp.Or(n.ID, user.ID), proof
+	user, err = s.createProven(ctx, UserCreated{User: user, Client: n.Client, InvitationID: n.InvitationID}, n.Sealed)
 	if err != nil {
 		return User{}, fmt.Errorf("auth: create a user: %w", err)
 	}

@@ -151,6 +151,12 @@ type NewUser struct {
 	// CreatedAt defaults to now.
 	CreatedAt time.Time
 	Client    Client
+	// ID and Sealed are for CreateProven: the user's id, and what NewPassword returned
+	// for a user of that id. They default to a new id, and to no password.
+	ID     string
+	Sealed []byte
+	// InvitationID is for CreateProven, and for UserCreated to say.
+	InvitationID string
 	// Then, if set, runs when the user is there, in the same transaction: an error
 	// of its own takes the user back.
 	Then func(ctx context.Context, user User) error

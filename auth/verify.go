@@ -140,7 +140,7 @@ func (s *Service) makeUser(
 			user, err = s.proveUser(ctx, Proving{UserID: user.ID, Password: sealed, Proof: ProofMail, Client: client})
 		} else {
 			user.EmailProof = ProofMail
-			user, err = s.createProven(ctx, user, sealed, client)
+			user, err = s.createProven(ctx, UserCreated{User: user, Client: client}, sealed)
 		}
 		if err != nil {
 			return err
@@ -173,8 +173,8 @@ func (s *Service) willBe(ctx context.Context, signUp SignUp) (User, error) {
 
 // createProven makes the user whose address was just proven, in the transaction
 // of that proof.
-func (s *Service) createProven(ctx context.Context, user User, sealed []byte, client Client) (User, error) {
-	now := s.now()
+func (s *Service) createProven(ctx context.Context, e UserCreated, sealed []byte) (User, error) {
+	now, user := s.now(), e.User
 	user.EmailVerified, user.SecurityVersion = true, 1
 	user.CreatedAt, user.UpdatedAt = now, now
 	if err := s.store.CreateUser(ctx, user, sealed); err != nil {
@@ -184,7 +184,8 @@ func (s *Service) createProven(ctx context.Context, user User, sealed []byte, cl
 	if err != nil {
 		return User{}, err
 	}
-	return user, hook.Call(ctx, s.cfg.Hooks.UserCreated, UserCreated{User: user, Client: client})
+	e.User = user
+	return user, hook.Call(ctx, s.cfg.Hooks.UserCreated, e)
 }
 
 // IsReserved reports whether the address makes whoever proves it a superuser. Only our

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 	"text/template"
 	"time"
@@ -50,10 +51,11 @@ type TemplatesConfig struct {
 
 // Templates renders messages. It is safe for concurrent use.
 //
-// In a template the dot has the fields of Data, and .Locale, and four methods.
+// In a template the dot has the fields of Data, and .Locale, and five methods.
 // {{.T "text" args…}} translates and formats. {{.Within}} says ExpiresIn in
 // words. {{.Person}} is the name if it looks like one: a stranger may have chosen
 // it, and an advertisement in it would reach someone else's mailbox in our name.
+// {{.Named key}} is a name in Extra under the same condition.
 // {{.Button label}} is the dot of the template "button".
 type Templates struct {
 	product  string
@@ -116,6 +118,23 @@ func (v view) Within() string {
 	}
 	return v.T("1 minute")
 }
+
+// Named is the name of a company or of somebody else in Extra, if it looks like one, for
+// the same reason as Person: nothing in it is an address that a mailbox would make a link
+// of.
+func (v view) Named(key string) string {
+	name := strings.TrimSpace(v.Extra[key])
+	odd := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r) && !strings.ContainsRune(" '’-&,.", r)
+	}
+	if utf8.RuneCountInString(name) > 60 || strings.ContainsFunc(name, odd) || dotInside.MatchString(name) {
+		return ""
+	}
+	return name
+}
+
+// dotInside finds what could be the name of a host.
+var dotInside = regexp.MustCompile(`\.[^ ]`)
 
 // NewTemplates parses every template and renders each once with sample data, so
 // that a broken override is an error at start.

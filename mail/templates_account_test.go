@@ -1,6 +1,7 @@
 package mail_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +34,11 @@ func TestTemplatesOfTheOwnAccountAreAsReviewed(t *testing.T) {
 		"recovery-codes-replaced": {Name: "Ann"},
 		"recovery-code-used":      {Name: "Ann", Extra: map[string]string{"Left": "7"}},
 		"recovery-codes-low":      {Name: "Ann", Extra: map[string]string{"Left": "3"}},
-		"second-step-code":        {Code: "123456", ExpiresIn: 10 * time.Minute},
+		"invitation": {
+			Link: link, ExpiresIn: 48 * time.Hour, Extra: map[string]string{"Organization": "Acme, Inc. & Söhne", "Inviter": "Ann"},
+		},
+		"invitation-sign-in": {Link: link, Extra: map[string]string{"Organization": "Acme"}},
+		"second-step-code":   {Code: "123456", ExpiresIn: 10 * time.Minute},
 	} {
 		m, err := tpl.Render("", kind, data)
 		assert.NoError(t, err)
@@ -42,4 +47,26 @@ func TestTemplatesOfTheOwnAccountAreAsReviewed(t *testing.T) {
 		golden(t, kind+".txt", "Subject: "+m.Subject+"\n\n"+m.Text)
 		golden(t, kind+".html", m.HTML)
 	}
+}
+
+// A stranger chooses the names in an invitation, and it goes to somebody who knows
+// nothing of them: what looks like an advertisement or an address is left out.
+func TestAnInvitationCarriesNoAdvertisement(t *testing.T) {
+	t.Parallel()
+	tpl := templates(t, mail.TemplatesConfig{ProductName: "Acme"})
+	for _, odd := range []string{
+		"evil.example", "Win at http://evil", "buy <b>now</b>", "a@b", "Cheap\npills", "100 €", strings.Repeat("x", 61), "evil.example/win",
+	} {
+		m, err := tpl.Render("", "invitation", mail.Data{
+			Link: link, ExpiresIn: time.Hour, Extra: map[string]string{"Organization": odd, "Inviter": odd},
+		})
+		assert.NoError(t, err)
+		for _, text := range []string{m.Subject, m.Text, m.HTML} {
+			assert.NotContains(t, text, odd)
+		}
+	}
+	m, err := tpl.Render("", "invitation", mail.Data{Link: link, Extra: map[string]string{"Organization": "Söhne & Co. KG", "Inviter": "Ann O’Neill"}})
+	assert.NoError(t, err)
+	assert.Contains(t, m.Subject, "Söhne & Co. KG")
+	assert.Contains(t, m.Text, "Ann O’Neill invited you")
 }

@@ -22,6 +22,10 @@ var (
 	// one that the inviter may not give.
 	ErrRole = problem.New(problem.PermissionDenied, "YOU_ARE_NOT_ALLOWED_TO_INVITE_USER_WITH_THIS_ROLE",
 		"You can't invite anybody with this role.")
+	// ErrCallbackURL means that a page was asked to lead where it may not.
+	ErrCallbackURL = problem.New(problem.PermissionDenied, "INVALID_CALLBACK_URL", "This address is not among those to go on to.")
+	// ErrTeams means that the list of teams is too long or no list of ids.
+	ErrTeams = problem.New(problem.Invalid, "INVALID_TEAM_ID", "Name at most 20 teams of the organization by their ids.")
 	// ErrNotRecipient means that the invitation was sent to another address than the
 	// caller's.
 	ErrNotRecipient = problem.New(problem.PermissionDenied, "YOU_ARE_NOT_THE_RECIPIENT_OF_THE_INVITATION",
@@ -33,6 +37,9 @@ var (
 	// ErrUnverified means that the caller has not proven the own address.
 	ErrUnverified = problem.New(problem.PermissionDenied, "EMAIL_VERIFICATION_REQUIRED_BEFORE_ACCEPTING_OR_REJECTING_INVITATION",
 		"Confirm your e-mail address first.")
+	// ErrAddressUnproven means that invitations to an address are for who has proven it.
+	ErrAddressUnproven = problem.New(problem.PermissionDenied, "EMAIL_VERIFICATION_REQUIRED_FOR_INVITATION",
+		"Confirm your e-mail address to see the invitations to it.")
 	// ErrInviterGone means that whoever invited may not invite any more.
 	ErrInviterGone = problem.New(problem.PermissionDenied, "INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION",
 		"Whoever sent this invitation may not invite any more. Ask for a new one.")

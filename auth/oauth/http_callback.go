@@ -143,8 +143,9 @@ func (h *Handler) rememberSignUp(w http.ResponseWriter, result Result) {
 // fail tells a browser what happened: at the host's own page if the flow named one, else
 // here.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, target string, err error) {
-	if problem.KindOf(err) == problem.Internal {
-		target = "" // it is logged there, and a page has the request's id
+	if target == "" || problem.KindOf(err) == problem.Internal { // which is logged there, and shown with the request's id
+		h.site.Pages.WriteProblemAs(w, r, "That did not work", err, page.Link{Href: "/", Text: "Go on"})
+		return
 	}
 	link.Fail(w, r, h.site.Pages, target, err)
 }

@@ -215,12 +215,18 @@ func scriptSource(p *Passkey) string {
 // WriteProblem answers with err as a page: status, headers, log and words are
 // those of [problem.Write].
 func (l *Layout) WriteProblem(w http.ResponseWriter, r *http.Request, err error, links ...Link) {
+	l.WriteProblemAs(w, r, "", err, links...)
+}
+
+// WriteProblemAs is WriteProblem under a title that says more to a person than the kind of
+// the problem does.
+func (l *Layout) WriteProblemAs(w http.ResponseWriter, r *http.Request, title string, err error, links ...Link) {
 	c := &capture{header: w.Header()}
 	problem.Write(c, r, err)
 	var doc problem.Document
 	// A HEAD has no body to read; it gets none either.
 	_ = json.Unmarshal(c.body.Bytes(), &doc)
-	card := Card{Title: doc.Title, Tone: Failure, Notice: doc.Detail, Links: links}
+	card := Card{Title: cmp.Or(title, doc.Title), Tone: Failure, Notice: doc.Detail, Links: links}
 	for _, f := range doc.Errors {
 		card.Text = append(card.Text, f.Field+" "+f.Message)
 	}

@@ -25,6 +25,7 @@ type providers struct {
 	// acme proves addresses of example.com, loose proves none. The App knows acme as
 	// "plain", too: without OpenID Connect, and so as another issuer.
 	acme, loose *oauthtest.Provider
+	svc         *oauth.Service // of the App
 
 	mu       sync.Mutex
 	refused  []oauth.Refused
@@ -38,7 +39,7 @@ func eachAcme(t *testing.T, fn func(t *testing.T, w *world, p *providers), chang
 	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) {
 		p := &providers{acme: oauthtest.NewProvider(t, db.Now), loose: oauthtest.NewProvider(t, db.Now)}
 		p.is("ada", email)
-		on := func(c *tenon.Config) { c.OAuth = oauthbun.New(p.config()) }
+		on := func(c *tenon.Config) { c.OAuth = oauthbun.New(p.config()).Into(&p.svc) }
 		fn(t, newWorld(t, db, append([]func(*tenon.Config){on}, change...)...), p)
 	})
 }

@@ -182,3 +182,22 @@ func TestR12_EverySensitiveRouteAndAProvidersProof(t *testing.T) {
 		assert.Equal(t, trusting.ask("/oauth/step-up", "acme").code(t), "STEP_UP_NOT_ALLOWED")
 	}, multi, withRoot)
 }
+
+// Whom a policy restricts until they enrol can step up by a provider, which enrolling may
+// take, and finish nothing else.
+func TestR13_ARestrictedSessionStepsUpByAProvider(t *testing.T) {
+	t.Parallel()
+	eachAcme(t, func(t *testing.T, w *world, p *providers) {
+		b := w.browser(t)
+		b.walk(p, "/sign-in/social", "acme").arrived(t)
+		link := p.loose.Visit(b.leave("/link-social", "loose"))
+		bundbtest.ClockOf(w.db).Advance(9 * time.Minute)
+		assert.Equal(t, b.get("/list-accounts").code(t), "SECOND_FACTOR_REQUIRED")
+		p.refuses(t, b, link, http.StatusForbidden, "SECOND_FACTOR_REQUIRED")
+		bundbtest.ClockOf(w.db).Advance(2 * time.Minute)
+		assert.Equal(t, b.post("/two-factor/enable", map[string]any{}).code(t), "SESSION_NOT_FRESH")
+		b.walk(p, "/oauth/step-up", "acme").arrived(t)
+		w.enrol(t, b)
+		assert.Equal(t, w.count(t, "tenon_oauth_links"), 1)
+	}, demandSecondFactor, func(c *tenon.Config) { c.SecondFactor.Grace = 5 * time.Minute })
+}

@@ -27,7 +27,7 @@ var enrolment = []string{
 	"POST /two-factor/enable", "POST /two-factor/get-totp-uri", "GET /two-factor/qr", "POST /two-factor/verify-totp",
 	"POST /two-factor/verify-backup-code", "POST /two-factor/verify-otp", "POST /two-factor/send-otp",
 	"GET /passkey/generate-register-options", "POST /passkey/verify-registration", "GET /passkey/list-user-passkeys",
-	"GET /passkey/generate-step-up-options", "POST /passkey/verify-step-up",
+	"GET /passkey/generate-step-up-options", "POST /passkey/verify-step-up", "POST /oauth/step-up", "GET /callback/{provider}",
 	"GET /magic-link/verify", // shows who is signed in, and is for everybody
 }
 

@@ -91,7 +91,7 @@ func (a arrival) id() Identity {
 // Hooks.SignInRefused. Errors: ErrState; those of provider.Client.Exchange and
 // provider.Identity.Mailbox; for a sign-in ErrNotAdmitted, ErrLinkFirst,
 // ErrSignUpDisabled, ErrTooMany, auth.ErrInvalidEmail, and those of hooks; for a link
-// ErrSessionChanged, ErrLinkedElsewhere, ErrTooMany; for a step-up ErrSessionChanged,
+// ErrSessionChanged, ErrLinkedElsewhere, ErrTooMany, principal.ErrSecondFactorRequired; for a step-up ErrSessionChanged,
 // ErrNotReauthenticated, ErrOtherAccount, ErrNoStepUp, account.ErrSessionEnded;
 // auth.ErrInTransaction.
 func (s *Service) Callback(ctx context.Context, p CallbackParams) (Result, error) {

@@ -17,7 +17,7 @@ import (
 func (h *Handler) callbackRoutes() route.Table {
 	return route.Table{
 		{
-			Method: http.MethodGet, Path: "/callback/{provider}", Access: route.Public, Guard: route.Provider, FirstFactor: true, Limit: route.LimitSignIn,
+			Method: http.MethodGet, Path: "/callback/{provider}", Access: route.Public, Guard: route.Provider, FirstFactor: true, Enrolment: true, Limit: route.LimitSignIn,
 			Summary: "Where a provider sends browsers back to; finishes what they went there for",
 			Status:  http.StatusSeeOther, Handler: h.Callback,
 		},

@@ -12,6 +12,7 @@ import (
 	"github.com/tenon-go/tenon/auth/oauth/provider"
 	"github.com/tenon-go/tenon/internal/door"
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
 
@@ -189,6 +190,8 @@ func (s *Service) sameSession(f flow, who func() (account.Caller, error)) (accou
 		return account.Caller{}, fmt.Errorf("oauth: find the caller: %w", changed(err))
 	case c.Principal.UserID != f.UserID, c.Principal.SessionID != f.SessionID, c.SecurityVersion != f.SecurityVersion:
 		return account.Caller{}, ErrSessionChanged.With(errors.New("another session came back"))
+	case f.Purpose == toLink && c.Principal.Restricted: // the route is open to those who step up
+		return account.Caller{}, principal.ErrSecondFactorRequired
 	case f.Purpose == toLink && !c.Fresh:
 		return account.Caller{}, ErrSessionChanged.With(errors.New("the session is not fresh any more"))
 	}

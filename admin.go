@@ -18,7 +18,7 @@ func (a *App) wireAdmin() (err error) {
 		},
 		Unlock:         a.Auth.Unlock,
 		TypedPasswords: a.cfg.TypedPasswords,
-		Hooks:          a.cfg.AuthHooks,
+		Hooks:          auth.JoinHooks(a.auditAuth(), a.cfg.AuthHooks),
 		Now:            a.DB.Now,
 	})
 	if err != nil {

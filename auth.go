@@ -35,7 +35,7 @@ func (a *App) wireAuth() (err error) {
 			OwnerTold:         a.tellOwner,
 			TrustReplayed:     a.tellTrustReplayed,
 			SignUpProven:      a.signUpProven,
-		}, auth.Hooks{BeforeUserDeleted: a.leaveOrganizations}, a.cfg.AuthHooks),
+		}, auth.Hooks{BeforeUserDeleted: a.leaveOrganizations}, a.auditAuth(), a.cfg.AuthHooks),
 		Logger: a.cfg.Logger,
 		Now:    a.DB.Now,
 	})

@@ -149,6 +149,10 @@ type Config struct {
 	Invitations InvitationPolicy
 	Teams       TeamPolicy
 
+	// Audit says how the trail of who did what is kept. Defaults to nil: it is on, and
+	// kept for ever.
+	Audit *AuditConfig
+
 	// SessionCache answers most requests of signed-in users from memory. With it a
 	// session, a role or a superuser's power that another process took away lives on
 	// for up to SessionCache.Bound, 2 seconds by default; what this process takes

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tenon-go/tenon/audit"
+	"github.com/tenon-go/tenon/audit/auditbun"
 	"github.com/tenon-go/tenon/auth/authbun"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
@@ -15,15 +17,15 @@ import (
 )
 
 func (a *App) wireCrypto() (err error) {
-	sealed := slices.Concat(authbun.Sealed(), jwtbun.Sealed())
+	sealed := slices.Concat(authbun.Sealed(), jwtbun.Sealed(), auditbun.Sealed())
 	for _, f := range a.cfg.features() {
 		sealed = append(sealed, f.Sealed()...)
 	}
 	a.Keys, err = crypto.New(cryptobun.New(a.DB), crypto.Config{
 		KMS:      a.cfg.KMS,
-		Purposes: []string{crypto.PurposeData, crypto.PurposeToken, crypto.PurposePassword, crypto.PurposeLimit},
+		Purposes: []string{crypto.PurposeData, crypto.PurposeToken, crypto.PurposePassword, crypto.PurposeLimit, audit.Purpose},
 		Sealed:   sealed,
-		InUse:    []crypto.KIDSource{sessionbun.KIDs(a.DB), authbun.KIDs(a.DB), authbun.CodeKIDs(a.DB), authbun.RecoveryKIDs(a.DB), authbun.TrustKIDs(a.DB), authbun.ChallengeKIDs(a.DB), tokenbun.KIDs(a.DB)},
+		InUse:    []crypto.KIDSource{sessionbun.KIDs(a.DB), authbun.KIDs(a.DB), authbun.CodeKIDs(a.DB), authbun.RecoveryKIDs(a.DB), authbun.TrustKIDs(a.DB), authbun.ChallengeKIDs(a.DB), tokenbun.KIDs(a.DB), auditbun.KIDs(a.DB)},
 		Now:      a.DB.Now,
 		Logger:   a.cfg.Logger,
 	})

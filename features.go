@@ -31,7 +31,7 @@ func (a *App) wireFeatures() error {
 		Tokens: a.tokens, RedirectTargets: a.cfg.RedirectTargets,
 		Passkeys: passkeys{a}.CountPasskeys, NeedsPasskey: a.needsPasskey, Strengthen: a.strengthen,
 		BaseURL: a.cfg.BaseURL, MountPath: a.cfg.MountPath, ProductName: a.cfg.ProductName,
-		FreshFor: account.DefaultFreshFor, Logger: a.cfg.Logger, Now: a.DB.Now,
+		Record: a.auditFeature, FreshFor: account.DefaultFreshFor, Logger: a.cfg.Logger, Now: a.DB.Now,
 	}
 	for i, f := range a.cfg.features() {
 		kit.OtherWays = func(ctx context.Context, user auth.User) (bool, error) { return a.otherWays(ctx, user, i) }

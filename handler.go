@@ -24,7 +24,7 @@ import (
 // routes is the table of all routes, relative to the mount.
 func (a *App) routes() route.Table {
 	return slices.Concat(a.authHTTP.Routes(), a.accountHTTP.Routes(), a.adminHTTP.Routes(),
-		a.unlockHTTP.Routes(), a.twoFactorHTTP.Routes(), a.recoveryHTTP.Routes(), a.passwordlessHTTP.Routes(), a.sessionHTTP.Routes(), a.tenancyHTTP.Routes(), a.invitationHTTP.Routes(), a.teamHTTP.Routes(), a.notifyHTTP.Routes(), a.jwtHTTP.Routes(), a.features.routes(), route.Table{
+		a.unlockHTTP.Routes(), a.twoFactorHTTP.Routes(), a.recoveryHTTP.Routes(), a.passwordlessHTTP.Routes(), a.sessionHTTP.Routes(), a.tenancyHTTP.Routes(), a.invitationHTTP.Routes(), a.teamHTTP.Routes(), a.notifyHTTP.Routes(), a.auditRoutes(), a.jwtHTTP.Routes(), a.features.routes(), route.Table{
 			{
 				Method: http.MethodGet, Path: "/ok", Access: route.Public,
 				Summary: "Whether the process answers", Response: okResponse{}, Handler: a.ok,
@@ -58,6 +58,7 @@ func (a *App) wireHandler() error {
 		},
 		CheckFresh: session.CheckFresh,
 		Limits:     a.limits,
+		Wrap:       a.auditRefusals,
 		Nonce:      page.NewNonces(cookies).Check,
 		Logger:     a.cfg.Logger,
 	})

@@ -2,6 +2,7 @@ package tenon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 // maintainEvery is how often Run deletes what has run out.
 const maintainEvery = time.Hour
 
-// Run does the work behind the requests until ctx ends: it sends mail, renews
+// Run does the work behind the requests until ctx ends: it sends mail, seals the audit trail, renews
 // cached keys, lets the keys of access tokens take their turn and deletes what has run out. It returns at once if the keys of
 // the database can't be opened, and nil after ctx has ended and the mail at hand
 // is sent. Run it beside the server, in one process or in many.
@@ -27,6 +28,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.Keys.Run(ctx) })
 	group.Go(func() error { return a.maintainLoop(ctx) })
 	group.Go(func() error { return a.runSessionCache(ctx) })
+	group.Go(func() error { return a.runAudit(ctx) })
 	return group.Wait()
 }
 
@@ -45,10 +47,10 @@ func (a *App) maintainLoop(ctx context.Context) error {
 	}
 }
 
-// Drain does what is due now, such as sending mail, and returns. Hosts without a
+// Drain does what is due now, sends mail and seals the audit trail, and returns. Hosts without a
 // place for Run call it after requests; tests call it to be done with mail.
 func (a *App) Drain(ctx context.Context) error {
-	if err := a.queue.Drain(ctx); err != nil {
+	if err := errors.Join(a.queue.Drain(ctx), a.drainAudit(ctx)); err != nil {
 		return fmt.Errorf("tenon: drain: %w", err)
 	}
 	return nil
@@ -58,7 +60,7 @@ func (a *App) Drain(ctx context.Context) error {
 // tokens take its turn. Run calls it every hour.
 func (a *App) Maintain(ctx context.Context) error {
 	for _, maintain := range []func(context.Context) error{
-		a.Auth.Maintain, a.Passwordless.Maintain, a.TwoFactor.Maintain, a.Sessions.Maintain, a.tokens.Maintain, a.Keys.Maintain, a.AccessTokens.Maintain, a.Notifications.Maintain, a.features.maintain,
+		a.Auth.Maintain, a.Passwordless.Maintain, a.TwoFactor.Maintain, a.Sessions.Maintain, a.tokens.Maintain, a.Keys.Maintain, a.AccessTokens.Maintain, a.Notifications.Maintain, a.maintainAudit, a.features.maintain,
 	} {
 		if err := maintain(ctx); err != nil {
 			return fmt.Errorf("tenon: maintain: %w", err)

@@ -26,7 +26,7 @@ func (a *App) wireSession() error {
 	cfg.BrowserOnly = cmp.Or(a.cfg.SessionBrowserOnly, cfg.BrowserOnly)
 	cfg.Peppers, cfg.AccessTokens, cfg.Users, cfg.Organizations = a.Keys, accessTokens{a.AccessTokens}, a.users, a.Organizations
 	cfg.SecondFactor, cfg.Permissions = a.cfg.SecondFactor, a.Organizations.Permissions
-	cfg.Hooks, cfg.Logger, cfg.Now = a.cfg.SessionHooks, a.cfg.Logger, a.DB.Now
+	cfg.Hooks, cfg.Logger, cfg.Now = session.JoinHooks(a.auditSessions(), a.cfg.SessionHooks), a.cfg.Logger, a.DB.Now
 	if a.Sessions, err = session.New(store, cfg); err != nil {
 		return err
 	}

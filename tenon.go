@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/tenon-go/tenon/audit"
+	"github.com/tenon-go/tenon/audit/auditbun"
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/admin"
@@ -21,6 +23,7 @@ import (
 	"github.com/tenon-go/tenon/mail"
 	"github.com/tenon-go/tenon/notify"
 	"github.com/tenon-go/tenon/notify/notifybun"
+	"github.com/tenon-go/tenon/ratelimit"
 	"github.com/tenon-go/tenon/session"
 	"github.com/tenon-go/tenon/session/sessionbun"
 	"github.com/tenon-go/tenon/session/sessioncache"
@@ -67,6 +70,8 @@ type App struct {
 	Teams *team.Service
 	// Notifications tells users what happened.
 	Notifications *notify.Service
+	// Audit keeps the trail of who did what; nil where Config.Audit is off.
+	Audit *audit.Service
 	// AccessTokens makes and verifies access tokens, and revokes the keys that
 	// sign them.
 	AccessTokens *jwt.Service
@@ -87,6 +92,9 @@ type App struct {
 	invitationHTTP   *invitation.Handler
 	teamHTTP         *team.Handler
 	notifyHTTP       *notify.Handler
+	auditHTTP        *audit.Handler // nil without a trail
+	refusals         *ratelimit.Limiter[string]
+	keepPersonal     bool
 	jwtHTTP          *jwt.Handler
 	pages            *page.Layout
 	origins          *http.CrossOriginProtection
@@ -107,7 +115,7 @@ func New(cfg Config) (*App, error) {
 	a := &App{DB: cfg.DB, cfg: cfg}
 	a.users = authbun.NewWatched(cfg.DB, a.forget)
 	for _, wire := range []func() error{
-		a.wireCrypto, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireNotify, a.wireTenancy, a.wireSession, a.wireAuth,
+		a.wireCrypto, a.wireAudit, a.wireToken, a.wireAccessTokens, a.wireMail, a.wireNotify, a.wireTenancy, a.wireSession, a.wireAuth,
 		a.wireAccount, a.wireUnlock, a.wireRecovery, a.wirePasswordless, a.wireTwoFactor, a.wireAdmin, a.wireInvitations,
 		a.wireFeatures, a.wireRateLimits, a.wireHandler,
 	} {
@@ -124,7 +132,7 @@ func New(cfg Config) (*App, error) {
 func Schemas(with ...Feature) []bundb.Schema {
 	schemas := []bundb.Schema{
 		cryptobun.Schema(), tokenbun.Schema(), jwtbun.Schema(), authbun.Schema(), tenancybun.Schema(), sessionbun.Schema(),
-		notifybun.Schema(),
+		notifybun.Schema(), auditbun.Schema(),
 	}
 	for _, f := range with {
 		if f != nil {

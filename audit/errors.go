@@ -28,7 +28,4 @@ var (
 	ErrTampered = problem.New(problem.Internal, "AUDIT_TAMPERED", "The audit trail was tampered with.")
 	// ErrInvalidHead means that a head to verify against was not made here.
 	ErrInvalidHead = problem.New(problem.Invalid, "INVALID_AUDIT_HEAD", "The head of the audit chain is not valid.")
-	// ErrNotReader means that the caller may not read the organization's trail.
-	ErrNotReader = problem.New(problem.PermissionDenied, "YOU_ARE_NOT_ALLOWED_TO_READ_THE_AUDIT_LOG",
-		"Only the owner and the admins of the organization may read its audit log.")
 )

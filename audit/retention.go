@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/tenon-go/tenon/internal/cursor"
 )
 
 const (
@@ -169,4 +171,45 @@ func (s *Service) Roster(ctx context.Context) (Summary, error) {
 	}
 	all.RosterForged = all.RosterForged || chains > roster.Chains
 	return all, nil
+}
+
+// The bounds of [Service.VerifyPage].
+const (
+	defaultChains = 10
+	maxChains     = 100
+)
+
+// VerifyPage verifies some chains, 10 for a limit of 0 and 100 at most, in the order of
+// the organizations, from the cursor on or, with an empty one, from the first. next is
+// the cursor of the next page, empty on the last. Errors: cursor.ErrInvalid, those of
+// Verify.
+func (s *Service) VerifyPage(ctx context.Context, limit int, after string) (reports []Report, next string, err error) {
+	if limit <= 0 {
+		limit = defaultChains
+	}
+	limit = min(limit, maxChains)
+	position, scope := []string{""}, cursor.Scope{"verify"}
+	if after != "" {
+		if position, err = s.cursors.Decode(ctx, scope, after, 1); err != nil {
+			return nil, "", fmt.Errorf("audit: verify: %w", err)
+		}
+	}
+	chains, err := s.store.Chains(ctx, position[0], after != "", limit+1)
+	if err != nil {
+		return nil, "", fmt.Errorf("audit: verify: %w", err)
+	}
+	if len(chains) > limit {
+		chains = chains[:limit]
+		if next, err = s.cursors.Encode(ctx, scope, chains[limit-1].OrganizationID); err != nil {
+			return nil, "", err
+		}
+	}
+	for _, c := range chains {
+		report, err := s.Verify(ctx, VerifyParams{OrganizationID: c.OrganizationID})
+		if err != nil {
+			return nil, "", err
+		}
+		reports = append(reports, report)
+	}
+	return reports, next, nil
 }

@@ -16,8 +16,9 @@ import (
 type Permissions = principal.Permissions
 
 // Statements returns everything that can be done with an organization's own things, by
-// resource: organization, member, invitation, team, and ac, which is access control, the
-// organization's own roles. Config.Statements adds the host's.
+// resource: organization, member, invitation, team, ac, which is access control, the
+// organization's own roles, and audit, the trail of what was done. Config.Statements adds
+// the host's.
 func Statements() Permissions {
 	return Permissions{
 		"organization": {"update", "delete"},
@@ -25,6 +26,7 @@ func Statements() Permissions {
 		"invitation":   {"create", "cancel"},
 		"team":         {"create", "update", "delete"},
 		"ac":           {"create", "read", "update", "delete"},
+		"audit":        {"read"},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/hook"
 )
 
 // Hooks are called inside the transaction of their cause: an error rolls the
@@ -40,4 +41,15 @@ type Cloned struct {
 	Passkey Passkey
 	Counter uint32
 	Client  auth.Client
+}
+
+// JoinHooks returns hooks that call those of all in order and stop at the first error.
+func JoinHooks(all ...Hooks) Hooks {
+	var joined Hooks
+	for _, h := range all {
+		joined.PasskeyAdded = hook.Chain(joined.PasskeyAdded, h.PasskeyAdded)
+		joined.PasskeyRemoved = hook.Chain(joined.PasskeyRemoved, h.PasskeyRemoved)
+		joined.PasskeyCloned = hook.Chain(joined.PasskeyCloned, h.PasskeyCloned)
+	}
+	return joined
 }

@@ -65,12 +65,31 @@ type Kit struct {
 	Tokens *token.Service
 	// RedirectTargets are where browsers may be sent, besides the own site.
 	RedirectTargets []string
+	// Record writes what a feature's hooks tell into the audit trail, in the transaction of
+	// ctx. It does nothing where there is no trail.
+	Record func(ctx context.Context, e Event) error
 	// BaseURL, MountPath and ProductName are those of tenon.Config.
 	BaseURL, MountPath, ProductName string
 	// FreshFor is how long a proof permits what is sensitive.
 	FreshFor time.Duration
 	Logger   *slog.Logger
 	Now      func() time.Time
+}
+
+// Event is what a feature's hook tells, for the audit trail. Nothing in it is secret.
+type Event struct {
+	// Action is a name of the OWASP logging vocabulary, Name that of the hook.
+	Action, Name string
+	// ActorID is the user who did it, empty for the caller of ctx or where nobody is
+	// known.
+	ActorID string
+	// TargetType and TargetID are what it was done to.
+	TargetType, TargetID string
+	// Failed says that it did not succeed.
+	Failed bool
+	Client auth.Client
+	// After is what there is to know of it besides.
+	After map[string]any
 }
 
 // Wired is a feature in an App. Fields may be nil.

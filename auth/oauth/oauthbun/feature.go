@@ -1,6 +1,7 @@
 package oauthbun
 
 import (
+	"context"
 	"strings"
 
 	"github.com/tenon-go/tenon/auth/oauth"
@@ -44,6 +45,7 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	cfg.Auth, cfg.Users, cfg.Sessions, cfg.OtherWays = k.Auth, k.Users, k.Sessions, k.OtherWays
 	cfg.Tokens, cfg.Keys, cfg.Logger, cfg.FreshFor, cfg.Now = k.Tokens, k.Keys, k.Logger, k.FreshFor, k.Now
 	cfg.Passkeys, cfg.SessionLives = k.Passkeys, k.SessionLives
+	cfg.Hooks = oauth.JoinHooks(auditHooks(k.Record), cfg.Hooks)
 	cfg.RedirectBase = strings.TrimSuffix(k.BaseURL, "/") + k.MountPath + "/callback/"
 	svc, err := oauth.New(NewStore(k.DB), cfg)
 	if err != nil {
@@ -63,4 +65,36 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 		Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain,
 		Ways: svc.Ways, Accounts: svc.Accounts, SignUpProven: svc.SignUpProven,
 	}, nil
+}
+
+// auditHooks write what happens into the audit trail.
+func auditHooks(record func(ctx context.Context, e feature.Event) error) oauth.Hooks {
+	const account = "account"
+	return oauth.Hooks{
+		AccountLinked: func(ctx context.Context, e oauth.Linked) error {
+			return record(ctx, feature.Event{
+				Action: "authn_token_created", Name: "AccountLinked", ActorID: e.Link.UserID, TargetType: account, TargetID: e.Link.ID,
+				Client: e.Client, After: map[string]any{"provider": e.Link.Provider, "automatic": e.Automatic},
+			})
+		},
+		AccountUnlinked: func(ctx context.Context, e oauth.Unlinked) error {
+			return record(ctx, feature.Event{
+				Action: "authn_token_deleted", Name: "AccountUnlinked", ActorID: e.Link.UserID, TargetType: account, TargetID: e.Link.ID,
+				Client: e.Client, After: map[string]any{"provider": e.Link.Provider},
+			})
+		},
+		// Who came back from the provider is not known; UserID is who began.
+		SignInRefused: func(ctx context.Context, e oauth.Refused) error {
+			return record(ctx, feature.Event{
+				Action: "authn_login_fail", Name: "SignInRefused", TargetType: "user", TargetID: e.UserID, Failed: true, Client: e.Client,
+				After: map[string]any{"provider": e.Provider, "purpose": e.Purpose, "code": e.Code, "reason": e.Reason},
+			})
+		},
+		GrantEnded: func(ctx context.Context, e oauth.GrantEnded) error {
+			return record(ctx, feature.Event{
+				Action: "authn_token_revoked", Name: "GrantEnded", TargetType: account, TargetID: e.LinkID,
+				After: map[string]any{"provider": e.Provider, "userId": e.UserID},
+			})
+		},
+	}
 }

@@ -1,6 +1,8 @@
 package passkeybun
 
 import (
+	"context"
+
 	"github.com/tenon-go/tenon/auth/passkey"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/crypto"
@@ -40,6 +42,7 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	cfg := f.cfg
 	cfg.Auth, cfg.Users, cfg.Sessions, cfg.OtherWays = k.Auth, k.Users, k.Sessions, k.OtherWays
 	cfg.NeedsPasskey, cfg.Strengthen = k.NeedsPasskey, k.Strengthen
+	cfg.Hooks = passkey.JoinHooks(auditHooks(k.Record), cfg.Hooks)
 	cfg.BaseURL, cfg.ProductName, cfg.FreshFor, cfg.Now = k.BaseURL, k.ProductName, k.FreshFor, k.Now
 	svc, err := passkey.New(NewStore(k.DB), cfg)
 	if err != nil {
@@ -57,4 +60,33 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	return feature.Wired{
 		Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain, Ways: svc.Count, Passkeys: svc.Count, PasskeyScript: passkey.PathScript,
 	}, nil
+}
+
+// auditHooks write what happens into the audit trail.
+func auditHooks(record func(ctx context.Context, e feature.Event) error) passkey.Hooks {
+	about := func(action, name string, p passkey.Passkey) feature.Event {
+		return feature.Event{
+			Action: action, Name: name, ActorID: p.UserID, TargetType: "passkey", TargetID: p.ID,
+			After: map[string]any{"name": p.Name, "aaguid": p.AAGUID.String()},
+		}
+	}
+	return passkey.Hooks{
+		PasskeyAdded: func(ctx context.Context, e passkey.Added) error {
+			event := about("authn_token_created", "PasskeyAdded", e.Passkey)
+			event.Client = e.Client
+			return record(ctx, event)
+		},
+		PasskeyRemoved: func(ctx context.Context, e passkey.Removed) error {
+			event := about("authn_token_deleted", "PasskeyRemoved", e.Passkey)
+			event.Client = e.Client
+			return record(ctx, event)
+		},
+		// Which of the two authenticators is the user's, nobody knows.
+		PasskeyCloned: func(ctx context.Context, e passkey.Cloned) error {
+			event := about("authn_token_reuse", "PasskeyCloned", e.Passkey)
+			event.ActorID, event.Client, event.Failed = "", e.Client, true
+			event.After["userId"], event.After["counter"] = e.Passkey.UserID, e.Counter
+			return record(ctx, event)
+		},
+	}
 }

@@ -92,9 +92,11 @@ func (a *App) auditRoutes() route.Table {
 
 // runAudit, drainAudit and maintainAudit return at once where there is no trail.
 func (a *App) runAudit(ctx context.Context) error { return ifAny(ctx, a.Audit, (*audit.Service).Run) }
+
 func (a *App) drainAudit(ctx context.Context) error {
 	return ifAny(ctx, a.Audit, (*audit.Service).Drain)
 }
+
 func (a *App) maintainAudit(ctx context.Context) error {
 	return ifAny(ctx, a.Audit, (*audit.Service).Maintain)
 }

@@ -37,3 +37,11 @@ func DeviceRule() ratelimit.Rule { return deviceRule() }
 
 // Routes returns the table of all routes.
 func (a *App) Routes() route.Table { return a.routes() }
+
+// AuditHooks are those that write the audit trail, by package.
+func (a *App) AuditHooks() map[string]any {
+	return map[string]any{
+		"auth": a.auditAuth(), "session": a.auditSessions(), "tenancy": a.auditOrganizations(),
+		"invitation": a.auditInvitations(), "team": a.auditTeams(),
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/tenon-go/tenon/crypto"
@@ -67,6 +68,7 @@ type Service struct {
 	store   Store
 	cfg     Config
 	cursors *cursor.Codec
+	made    atomic.Uint32 // ids
 }
 
 // New returns a Service on store, or says what is wrong with cfg. It does no I/O and

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -125,14 +126,15 @@ func (s *Service) check(ctx context.Context, kid string, mac, message []byte) (b
 	return hmac.Equal(mac, sum(key, message)), nil
 }
 
-// newID makes a UUIDv7 whose order is that of the one clock, to the microsecond (RFC
-// 9562 §6.2, method 3).
+// newID makes a UUIDv7 whose order is that of the one clock, to the microsecond, and
+// within one that in which this process made them (RFC 9562 §6.2, methods 3 and 1).
 func (s *Service) newID(at time.Time) (string, error) {
-	random, err := uuid.NewRandomFromReader(s.cfg.Rand)
-	if err != nil {
+	var id uuid.UUID
+	if _, err := io.ReadFull(s.cfg.Rand, id[12:]); err != nil {
 		return "", fmt.Errorf("audit: id: %w", err)
 	}
-	return idAt(at, random).String(), nil
+	binary.BigEndian.PutUint32(id[8:12], s.made.Add(1))
+	return idAt(at, id).String(), nil
 }
 
 // FirstID returns the smallest id that an entry of that time can have: rows from

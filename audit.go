@@ -279,22 +279,42 @@ func (a *App) auditOrganizations() tenancy.Hooks {
 		OrganizationCreated: line(a, func(e tenancy.OrganizationCreated) audit.Entry {
 			return itself("sensitive_create", "OrganizationCreated", e.Organization, e.ActorID, nil, fields{"name": e.Organization.Name, "slug": e.Organization.Slug})
 		}),
+		OrganizationUpdated: line(a, func(e tenancy.OrganizationUpdated) audit.Entry {
+			of := func(o tenancy.Organization) fields { return fields{"name": o.Name, "slug": o.Slug, "logo": o.Logo} }
+			return itself("sensitive_update", "OrganizationUpdated", e.After, e.ActorID, of(e.Before), of(e.After))
+		}),
+		OwnershipOffered: line(a, func(e tenancy.OwnershipOffered) audit.Entry {
+			return itself("authz_change", "OwnershipOffered", e.Organization, e.From, nil, fields{"to": e.To, "endsAt": until(e.EndsAt)})
+		}),
+		RoleChanged: line(a, func(e tenancy.RoleChanged) audit.Entry {
+			of := func(r *tenancy.Role) fields {
+				if r == nil {
+					return nil
+				}
+				return fields{"name": r.Name, "permissions": r.Permissions}
+			}
+			return itself("authz_change", "RoleChanged", e.Organization, e.ActorID, of(e.Before), of(e.After))
+		}),
+		MemberRoleChanged: line(a, func(e tenancy.MemberRoleChanged) audit.Entry {
+			return inOrganization("authz_change", "MemberRoleChanged", e.Organization.ID, e.ActorID, memberTarget(e.After.UserID),
+				fields{"role": e.Before.Role}, fields{"role": e.After.Role})
+		}),
 		MemberJoined: line(a, func(e tenancy.MemberJoined) audit.Entry {
 			return inOrganization("authz_change", "MemberJoined", e.Organization.ID, e.ActorID, memberTarget(e.Member.UserID), nil,
 				fields{"role": e.Member.Role, "teams": e.Teams, "invitationId": e.InvitationID})
 		}),
 		MemberLeft: line(a, func(e tenancy.MemberLeft) audit.Entry {
-			return inOrganization("authz_change", "MemberLeft", e.Member.OrganizationID, "", memberTarget(e.Member.UserID), fields{"role": e.Member.Role}, nil)
+			return inOrganization("authz_change", "MemberLeft", e.Member.OrganizationID, e.ActorID, memberTarget(e.Member.UserID), fields{"role": e.Member.Role}, nil)
 		}),
 		OwnerChanged: line(a, func(e tenancy.OwnerChanged) audit.Entry {
-			return itself("authz_change", "OwnerChanged", e.Organization, "", fields{"ownerId": e.From}, fields{"ownerId": e.To})
+			return itself("authz_change", "OwnerChanged", e.Organization, e.ActorID, fields{"ownerId": e.From}, fields{"ownerId": e.To})
 		}),
 		SecondFactorPolicySet: line(a, func(e tenancy.SecondFactorPolicySet) audit.Entry {
 			return itself("sensitive_update", "SecondFactorPolicySet", e.Organization, e.UserID, nil,
 				fields{"from": until(e.Organization.SecondFactor.From), "acceptTrustedDevices": e.Organization.SecondFactor.AcceptTrustedDevices})
 		}),
 		OrganizationDeleted: line(a, func(e tenancy.OrganizationDeleted) audit.Entry {
-			return itself("sensitive_delete", "OrganizationDeleted", e.Organization, "", fields{"name": e.Organization.Name, "slug": e.Organization.Slug}, nil)
+			return itself("sensitive_delete", "OrganizationDeleted", e.Organization, e.ActorID, fields{"name": e.Organization.Name, "slug": e.Organization.Slug}, nil)
 		}),
 	}
 }

@@ -124,7 +124,7 @@ type TeamPolicy struct {
 func (a *App) wireInvitations() (err error) {
 	if a.Teams, err = team.New(tenancybun.NewTeams(a.DB), team.Config{
 		Organizations: a.Organizations, MaxTeams: a.cfg.Teams.MaxTeams, MaxMembers: a.cfg.Teams.MaxMembers,
-		Hooks: a.cfg.TeamHooks, Now: a.DB.Now,
+		Hooks: team.JoinHooks(a.auditTeams(), a.cfg.TeamHooks), Now: a.DB.Now,
 	}); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (a *App) wireInvitations() (err error) {
 	if a.Invitations, err = invitation.New(tenancybun.NewInvitations(a.DB), invitation.Config{
 		Organizations: a.Organizations, People: invitees{a}, Tokens: a.tokens, Post: post{a}, Teams: a.Teams,
 		LinkBase: a.cfg.BaseURL + a.cfg.MountPath, Life: policy.Life, Limit: policy.Limit, OtherAddresses: policy.OtherAddresses,
-		Hooks: a.cfg.InvitationHooks, Now: a.DB.Now,
+		Hooks: invitation.JoinHooks(a.auditInvitations(), a.cfg.InvitationHooks), Now: a.DB.Now,
 	}); err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ var (
 		"There is an account with this address. Sign in as you usually do, and connect this service in your settings.")
 	// ErrLinkedElsewhere means that the account at the provider is linked already.
 	ErrLinkedElsewhere = problem.New(problem.Conflict, "LINKED_ACCOUNT_ALREADY_EXISTS",
-		"This account at the other service is connected to an account here already.")
+		"This account at the other service is connected to an account here already. Disconnect it there first.")
 	// ErrOtherAccount means that somebody proved another account at the provider than one
 	// of their own.
 	ErrOtherAccount = problem.New(problem.Unauthenticated, "OTHER_ACCOUNT",

@@ -14,7 +14,8 @@ var (
 	ErrUnavailable = problem.New(problem.Unavailable, "OAUTH_PROVIDER_UNAVAILABLE",
 		"The sign-in service cannot be reached at the moment. Try again shortly.").With(problem.ErrUnavailable)
 	// ErrDenied means that the user, or a rule of the provider, did not consent.
-	ErrDenied = problem.New(problem.PermissionDenied, "OAUTH_ACCESS_DENIED", "The sign-in was cancelled at the sign-in service.")
+	ErrDenied = problem.New(problem.PermissionDenied, "OAUTH_ACCESS_DENIED",
+		"It was cancelled at the sign-in service. Nothing has changed: start again whenever you like.")
 	// ErrCallback means that the answer which the browser brought is not one to our request.
 	ErrCallback = problem.New(problem.Invalid, "OAUTH_CALLBACK_INVALID", "This answer does not belong to your sign-in. Start again.")
 	// ErrCodeRefused means that the provider does not exchange the code: it was used, ran out or is not ours.

@@ -75,6 +75,15 @@ func (h *Handler) keepBrowser(w http.ResponseWriter, b Begun) {
 	}
 }
 
+// Browser returns the token that an earlier flow left in the browser, for hosts that call
+// [Service.Begin] from pages of their own; it may be empty.
+func (h *Handler) Browser(r *http.Request) string { return h.browser(r) }
+
+// KeepBrowser leaves in the browser what ties it to the flow that it began. Hosts send it
+// to b.URL then. A form should not redirect there: Chromium holds what follows a form to
+// the form-action of the page that the form was on, so that a page in between is better.
+func (h *Handler) KeepBrowser(w http.ResponseWriter, b Begun) { h.keepBrowser(w, b) }
+
 // judge refuses targets that a browser may not be sent to.
 func (h *Handler) judge(targets ...string) error {
 	if !h.site.Allows(targets...) {

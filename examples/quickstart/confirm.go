@@ -16,7 +16,8 @@ type confirmation struct {
 	On       bool // a second factor is on: only that counts
 	Factors  auth.Factors
 	Password bool
-	Sent     bool // a code was mailed
+	Linked   []way // for whom has nothing stronger
+	Sent     bool  // a code was mailed
 	Error    string
 	ErrorIn  string // the form with the error
 }
@@ -47,14 +48,16 @@ func (s *server) confirmPage(w http.ResponseWriter, r *http.Request, caller acco
 }
 
 func (s *server) showConfirmation(w http.ResponseWriter, r *http.Request, caller account.Caller, status int, view confirmation) {
+	var ways []account.Account
 	var err error
 	if view.Factors, err = s.app.TwoFactor.Factors(r.Context(), caller.Principal.UserID); err == nil {
-		view.Password, err = s.hasPassword(r, caller)
+		ways, err = s.app.Account.Accounts(r.Context(), caller)
 	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
+	view.Password, view.Linked = hasPassword(ways), s.linkedWays(ways)
 	view.On, view.Next = caller.Principal.SecondFactor, backTo(view.Next)
 	s.render(w, r, status, "confirm.html", view)
 }

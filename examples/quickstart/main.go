@@ -40,6 +40,7 @@ type options struct {
 	superuser   string
 	mailCodes   bool
 	insecureDev bool
+	oidc        oidcOptions
 }
 
 func main() {
@@ -62,6 +63,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.superuser, "superuser", "", "the `address` that becomes superuser when it is proven")
 	flags.BoolVar(&o.mailCodes, "mail-codes", false, "offer codes by mail as a second step, which is weaker than an app")
 	flags.BoolVar(&o.insecureDev, "insecure-dev", false, "show /dev/* on an address that others can reach")
+	o.oidc.define(flags)
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}

@@ -23,6 +23,7 @@ type security struct {
 	MailCodes bool // this installation offers codes by mail
 	Passkeys  []passkeyRow
 	Trusted   []trustedRow
+	Linked    []linkedRow
 	Error     string
 	ErrorIn   string // the form with the error
 	Notice    string
@@ -56,6 +57,9 @@ func (s *server) securityRoutes(mux *http.ServeMux) {
 		mux.Handle("POST /security/passkeys/rename", s.forUser(tenon.RateLimitAccount, s.renamePasskey))
 		mux.Handle("POST /security/passkeys/delete", s.forUser(tenon.RateLimitAccount, s.deletePasskey))
 	}
+	if s.oauth != nil {
+		s.providerRoutes(mux)
+	}
 	mux.Handle("GET /confirm", s.forUser("", s.confirmPage))
 	mux.Handle("POST /confirm", s.forUser(tenon.RateLimitCode, s.confirm))
 }
@@ -85,13 +89,15 @@ func (s *server) forUser(limit string, page userPage) http.Handler {
 func (s *server) security(w http.ResponseWriter, r *http.Request, caller account.Caller) {
 	var view security
 	for name, notice := range map[string]string{
-		"off":     "Signing in takes one step again. The app and the recovery codes are void.",
-		"on":      "From now on we mail you a code when you sign in.",
-		"added":   "The passkey is added. You are signed out on all other devices.",
-		"renamed": "The passkey has its new name.",
-		"deleted": "The passkey is deleted here. Delete it on the device, too.",
-		"revoked": "That browser is asked for the second step again.",
-		"again":   "Thank you. Now go on with what you wanted to do.",
+		"off":          "Signing in takes one step again. The app and the recovery codes are void.",
+		"on":           "From now on we mail you a code when you sign in.",
+		"added":        "The passkey is added. You are signed out on all other devices.",
+		"renamed":      "The passkey has its new name.",
+		"deleted":      "The passkey is deleted here. Delete it on the device, too.",
+		"revoked":      "That browser is asked for the second step again.",
+		"connected":    "The account is connected. It signs you in from now on. You are signed out on all other devices.",
+		"disconnected": "The account is disconnected. You are signed out on all other devices.",
+		"again":        "Thank you. Now go on with what you wanted to do.",
 	} {
 		if r.URL.Query().Has(name) {
 			view.Notice = notice
@@ -115,10 +121,12 @@ func (s *server) showSecurity(w http.ResponseWriter, r *http.Request, caller acc
 		s.fail(w, r, err)
 		return
 	}
-	if view.Password, err = s.hasPassword(r, caller); err != nil {
+	ways, err := s.app.Account.Accounts(r.Context(), caller)
+	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
+	view.Password, view.Linked = hasPassword(ways), s.linkedRows(ways)
 	if me, ok := session.FromContext(r.Context()); ok {
 		view.Me = &me
 	}
@@ -126,9 +134,8 @@ func (s *server) showSecurity(w http.ResponseWriter, r *http.Request, caller acc
 	s.render(w, r, status, "security.html", view)
 }
 
-func (s *server) hasPassword(r *http.Request, caller account.Caller) (bool, error) {
-	ways, err := s.app.Account.Accounts(r.Context(), caller)
-	return slices.ContainsFunc(ways, func(a account.Account) bool { return a.ProviderID == account.ProviderCredential }), err
+func hasPassword(ways []account.Account) bool {
+	return slices.ContainsFunc(ways, func(a account.Account) bool { return a.ProviderID == account.ProviderCredential })
 }
 
 // settle answers err where it is none of the form's: somebody has to prove again who

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/auth/oauth"
 	"github.com/tenon-go/tenon/auth/passkey"
 	"github.com/tenon-go/tenon/auth/passkey/passkeybun"
 	"github.com/tenon-go/tenon/auth/twofactor"
@@ -27,6 +28,9 @@ const maxBody = 1 << 20
 type server struct {
 	app       *tenon.App
 	passkeys  *passkey.Service
+	oauth     *oauth.Service
+	oauthHTTP *oauth.Handler
+	providers []way // that people may sign in with
 	base      *url.URL
 	mailbox   *mailtest.Mailbox
 	mailCodes bool
@@ -45,20 +49,25 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 		return nil, err
 	}
 	s := &server{base: base, mailbox: new(mailtest.Mailbox), mailCodes: o.mailCodes, logger: logger}
-	s.app, err = tenon.New(tenon.Config{
+	cfg := tenon.Config{
 		DB: db, KMS: kms, Mailer: s.mailbox, BaseURL: o.baseURL,
 		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger, MultiSession: true,
 		TwoFactor:          twofactor.Policy{MailCodes: o.mailCodes},
 		Passkeys:           s.withPasskeys(),
 		ThirdPartyAudience: "https://reports.example", // GET token: for a service that trusts this site's keys
-	})
-	if err != nil {
+	}
+	if err := s.addProvider(&cfg, o.oidc); err != nil {
+		return nil, err
+	}
+	if s.app, err = tenon.New(cfg); err != nil {
 		return nil, err
 	}
 	if _, err := s.app.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	know := template.FuncMap{"passkeys": func() bool { return s.passkeys != nil }}
+	know := template.FuncMap{
+		"passkeys": func() bool { return s.passkeys != nil }, "providers": func() []way { return s.providers }, "named": s.nameOf,
+	}
 	if s.pages, err = template.New("").Funcs(know).ParseFS(web, "web/*.html"); err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}

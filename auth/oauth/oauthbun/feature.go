@@ -13,8 +13,9 @@ import (
 // Feature is signing in by identity providers as a value of tenon.Config. Make it with
 // New.
 type Feature struct {
-	cfg  oauth.Config
-	into **oauth.Service
+	cfg         oauth.Config
+	into        **oauth.Service
+	intoHandler **oauth.Handler
 }
 
 var _ feature.Feature = Feature{}
@@ -30,6 +31,13 @@ func New(cfg oauth.Config) Feature { return Feature{cfg: cfg} }
 //	app, err := tenon.New(tenon.Config{OAuth: oauthbun.New(oauth.Config{…}).Into(&accounts)})
 func (f Feature) Into(svc **oauth.Service) Feature {
 	f.into = svc
+	return f
+}
+
+// IntoHandler is Into for the handler: a host's own form that begins a flow keeps the
+// browser's part of it by the handler.
+func (f Feature) IntoHandler(handler **oauth.Handler) Feature {
+	f.intoHandler = handler
 	return f
 }
 
@@ -60,6 +68,9 @@ func (f Feature) Wire(k feature.Kit) (feature.Wired, error) {
 	}
 	if f.into != nil {
 		*f.into = svc
+	}
+	if f.intoHandler != nil {
+		*f.intoHandler = handler
 	}
 	return feature.Wired{
 		Routes: handler.Routes(), Forget: svc.Forget, Maintain: svc.Maintain,

@@ -4,7 +4,7 @@
 #   envelope  the sealed bytes, by a second implementation in Node
 #   jwt       access tokens and their key set, by a second reader in Node
 #   refresh   refresh tokens, by a second implementation in Node
-#   oidc      auth/oauth/provider, by a certified OpenID provider in Node
+#   oidc      signing in with others, by a certified OpenID provider in Node, Chromium and the official client
 #   client    the routes, by the official better-auth client, on SQLite and PostgreSQL
 #   browser   the pages, by Chromium without JavaScript
 #   transit   crypto/transitkms, by the transit engine of HashiCorp Vault
@@ -79,7 +79,15 @@ oidc() {
       { cat "$work/npm-oidc.log"; missing oidc "npm could not install oidc-provider"; return; }
     cp "$lock" "$mark"
   fi
-  judge oidc env TENON_OIDC_PROVIDER="$dir/provider.mjs" go test -count=1 -run '^TestCertified' ./auth/oauth/provider
+  if ! packages; then
+    missing oidc "npm could not install better-auth and playwright-core"
+  elif ! chromium; then
+    missing oidc "there is no chromium; install it, or name one in TENON_CHROMIUM"
+  else
+    judge oidc env TENON_OIDC_PROVIDER="$dir/provider.mjs" bash -ec '
+      go test -count=1 -run "^TestCertified" ./auth/oauth/provider
+      npm --prefix conformance run -s oidc'
+  fi
 }
 
 client() {

@@ -73,8 +73,9 @@ export async function judge({ page, look, faults }, name) {
   assert.deepEqual(faults, [], name);
 }
 
-// assertStrict checks the headers of a page that a navigation gave (rule R24); scripts says that it may have our own.
-export async function assertStrict(response, { scripts = false } = {}) {
+// assertStrict checks the headers of a page that a navigation gave (rule R24); scripts says that it may have our own, and
+// referrer what it tells others of its own address.
+export async function assertStrict(response, { scripts = false, referrer = "same-origin" } = {}) {
   const headers = await response.allHeaders();
   const policy = headers["content-security-policy"] ?? "";
   for (const directive of ["default-src 'none'", "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"]) {
@@ -84,5 +85,5 @@ export async function assertStrict(response, { scripts = false } = {}) {
   assert.equal(policy.includes("script-src"), scripts, policy);
   assert.equal(headers["cache-control"], "no-store");
   assert.equal(headers["x-content-type-options"], "nosniff");
-  assert.equal(headers["referrer-policy"], "same-origin");
+  assert.equal(headers["referrer-policy"], referrer);
 }

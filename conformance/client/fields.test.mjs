@@ -18,7 +18,7 @@ function sample(name, type) {
   if (/password/i.test(name)) return password;
   if (/URL$|^redirectTo$/.test(name)) return "/";
   if (name === "image") return "https://example.com/ada.png";
-  return { boolean: true, number: 1, array: [], object: {}, record: {} }[type] ?? "x";
+  return { boolean: true, literal: true, number: 1, array: [], object: {}, record: {} }[type] ?? "x";
 }
 
 const samples = (fields) => Object.fromEntries(Object.entries(fields).map(([name, type]) => [name, sample(name, type)]));
@@ -26,7 +26,7 @@ const samples = (fields) => Object.fromEntries(Object.entries(fields).map(([name
 describe("R26: fields of the official client", { timeout: 120_000 }, () => {
   let server, paths;
   before(async () => {
-    server = await start();
+    server = await start("sqlite", "-oidc-issuer", "http://127.0.0.1:9", "-oidc-client-id", "nobody", "-allow-private-oidc");
     paths = (await (await fetch(`${server.baseURL}/api/auth/openapi.json`)).json()).paths;
   });
   after(async () => { assert.equal(await server?.stop(), 0, "SIGTERM: exit code"); });

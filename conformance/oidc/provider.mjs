@@ -20,14 +20,14 @@ export const people = {
 };
 
 // start returns a running provider. Options: port (0: a free one), clients (oidc-provider's metadata), accounts (people),
-// claimsInIDToken (false: address and name come from userinfo, as the specification has it).
-export async function start({ port = 0, clients = [], accounts = people, claimsInIDToken = false } = {}) {
+// claimsInIDToken (false: address and name come from userinfo, as the specification has it), accessTokenFor (seconds).
+export async function start({ port = 0, clients = [], accounts = people, claimsInIDToken = false, accessTokenFor = 3600 } = {}) {
   const server = createServer();
   await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
   const issuer = `http://127.0.0.1:${server.address().port}`;
   let provider, serve;
   const admit = (clients) => {
-    provider = new Provider(issuer, configuration({ clients, accounts, claimsInIDToken }));
+    provider = new Provider(issuer, configuration({ clients, accounts, claimsInIDToken, accessTokenFor }));
     serve = provider.callback();
   };
   admit(clients);
@@ -47,7 +47,7 @@ export async function start({ port = 0, clients = [], accounts = people, claimsI
   };
 }
 
-function configuration({ clients, accounts, claimsInIDToken }) {
+function configuration({ clients, accounts, claimsInIDToken, accessTokenFor }) {
   const byID = (sub) => Object.values(accounts).find((account) => account.sub === sub);
   return {
     clients: clients.map((client) => ({
@@ -63,7 +63,7 @@ function configuration({ clients, accounts, claimsInIDToken }) {
     interactions: { url: (_ctx, { uid }) => `/interaction/${uid}` },
     features: { devInteractions: { enabled: false }, revocation: { enabled: true } },
     cookies: { keys: [randomBytes(32).toString("hex")] },
-    ttl: { AccessToken: 3600, AuthorizationCode: 60, IdToken: 3600, Interaction: 600, Grant: 3600, Session: 3600, RefreshToken: 3600 },
+    ttl: { AccessToken: accessTokenFor, AuthorizationCode: 60, IdToken: 3600, Interaction: 600, Grant: 3600, Session: 3600, RefreshToken: 3600 },
     renderError: (ctx, out) => {
       ctx.type = "text/plain";
       ctx.body = `${out.error}: ${out.error_description ?? ""}`;

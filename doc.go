@@ -21,6 +21,12 @@
 // context. Features do not import each other: they meet here, through small ports
 // and hooks.
 //
+// What a host may do without arrives as a value in [Config], such as passkeys and
+// signing in with others: left out, it has no routes and no tables, and is not linked.
+//
+//	Passkeys: passkeybun.New(passkey.Config{}),
+//	OAuth:    oauthbun.New(oauth.Config{Providers: []oauth.Provider{{Provider: provider.Google(id, secret)}}}),
+//
 // # Transactions
 //
 // Every call that changes something joins the transaction in ctx (see package

@@ -185,6 +185,43 @@ func TestOneOfManyCallersRefreshesAndAllGetTheNewToken(t *testing.T) {
 	}
 }
 
+// looking tells of every look at a grant.
+type looking struct {
+	oauth.Store
+	looks chan struct{}
+}
+
+func (l looking) FindGrant(ctx context.Context, userID, linkID string) (oauth.Grant, error) {
+	g, err := l.Store.FindGrant(ctx, userID, linkID)
+	l.looks <- struct{}{}
+	return g, err
+}
+
+func TestWhoAsksWhileATokenIsMadeAnewGetsThatOne(t *testing.T) {
+	t.Parallel()
+	bundbtest.Each(t, []bundb.Schema{oauthbun.Schema()}, func(t *testing.T, db *bundb.DB) {
+		looks := make(chan struct{}, 100)
+		g := newGranting(t, looking{oauthbun.NewStore(db), looks}, bundbtest.ClockOf(db))
+		l := g.connect(t, "ada")
+		second := make(chan oauth.Access, 1)
+		g.idp.Bend(func(k *oauthtest.Knobs) {
+			k.Answer = func(map[string]any) {
+				g.idp.Bend(func(k *oauthtest.Knobs) { k.Answer = nil })
+				<-looks // the first caller's
+				go func() {
+					a, err := g.RefreshAccess(t.Context(), "ada", l.ID)
+					assert.NoError(t, err)
+					second <- a
+				}()
+				<-looks
+			}
+		})
+		first := assert.Must(g.RefreshAccess(t.Context(), "ada", l.ID))(t)
+		assert.True(t, first.Token.Equal((<-second).Token), "the same token")
+		assert.Equal(t, g.refreshes(), 1)
+	})
+}
+
 func TestInItsLastMinuteTheOldTokenServesWhileOneRefreshes(t *testing.T) {
 	t.Parallel()
 	eachGranting(t, func(t *testing.T, g *granting, _ *bundb.DB) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,23 +18,24 @@ func TestExchangeSaysWhoItIs(t *testing.T) {
 	t.Parallel()
 	i := newIDP(t)
 	c := i.client(t)
-	assert.Equal(t, len(i.calls), 0) // New asked nobody
+	assert.Equal(t, i.asked(), 0) // New asked nobody
 	got := assert.Must(c.Exchange(t.Context(), i.authorize(t, c)))(t)
 	assert.Equal(t, got.Identity, provider.Identity{
 		Provider: "acme", Issuer: i.URL, Subject: subject, Email: "ann@acme.example", EmailVerified: true, Name: "Ann",
 	})
-	assert.Equal(t, got.Tokens.Access.Reveal(), accessToken)
-	assert.Equal(t, got.Tokens.Refresh.Reveal(), "refresh-1")
+	for _, issued := range []token.Secret{got.Tokens.Access, got.Tokens.Refresh, got.Tokens.ID} {
+		assert.True(t, slices.Contains(i.Secrets(), issued.Reveal()), "the provider's tokens")
+	}
 	assert.Equal(t, got.Tokens.ExpiresAt, at().Add(time.Hour))
-	assert.Equal(t, got.Tokens.Scopes, []string{"openid", "email"})
-	assert.Equal(t, i.form.Get("redirect_uri"), redirectURI)
-	assert.Equal(t, i.called("/userinfo"), 0) // the ID token said it all
+	assert.Equal(t, got.Tokens.Scopes, []string{"openid", "email", "profile"})
+	assert.Equal(t, i.Forms("authorization_code")[0].Get("redirect_uri"), redirectURI)
+	assert.Equal(t, i.Called("/userinfo"), 0) // the ID token said it all
 
 	_ = assert.Must(c.Exchange(t.Context(), i.authorize(t, c)))(t)
-	assert.Equal(t, i.called("/keys"), 1)
-	assert.Equal(t, i.called("/.well-known/openid-configuration"), 1)
+	assert.Equal(t, i.Called("/keys"), 1)
+	assert.Equal(t, i.Called("/.well-known/openid-configuration"), 1)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
-		assert.NotContains(t, fmt.Sprintf(verb, got), accessToken)
+		assert.NotContains(t, fmt.Sprintf(verb, got), got.Tokens.Access.Reveal())
 		assert.NotContains(t, fmt.Sprintf(verb, c.Provider()), secret)
 	}
 }
@@ -84,7 +86,7 @@ func TestWhatAFlowNeedsIsNotOptional(t *testing.T) {
 		_, err := c.Exchange(t.Context(), cb)
 		assert.ErrorIs(t, err, provider.ErrRequest)
 	}
-	assert.Equal(t, i.called("/token"), 0)
+	assert.Equal(t, i.Called("/token"), 0)
 }
 
 func TestUserInfoCompletesAnIDTokenWithoutAnAddress(t *testing.T) {
@@ -120,7 +122,7 @@ func TestUserInfoSaysWhetherTheAddressOfAnIDTokenIsConfirmed(t *testing.T) {
 		got := assert.Must(c.Exchange(t.Context(), i.authorize(t, c)))(t).Identity
 		assert.Equal(t, got.Email, of.email)
 		assert.Equal(t, got.EmailVerified, of.verified)
-		assert.Equal(t, i.called("/userinfo"), 1)
+		assert.Equal(t, i.Called("/userinfo"), 1)
 	}
 }
 
@@ -137,7 +139,7 @@ func TestAnAnswerOfTheProviderIsToldApart(t *testing.T) {
 		_, err := c.Exchange(t.Context(), cb)
 		assert.ErrorIs(t, err, want)
 		assert.NotContains(t, err.Error(), "<")
-		assert.Equal(t, i.called("/token"), 0)
+		assert.Equal(t, i.Called("/token"), 0)
 	}
 	for _, answer := range []struct {
 		status int
@@ -169,10 +171,11 @@ func TestRefreshTellsAnEndedGrantFromAnOutage(t *testing.T) {
 	t.Parallel()
 	i := newIDP(t)
 	c := i.client(t)
+	first := i.grant(t, c)
 	i.answer = func(doc map[string]any) { delete(doc, "refresh_token") }
-	got := assert.Must(c.Refresh(t.Context(), token.NewSecret("refresh-1")))(t)
-	assert.Equal(t, got.Access.Reveal(), accessToken)
-	assert.Equal(t, got.Refresh.Reveal(), "refresh-1") // kept where the provider does not rotate
+	got := assert.Must(c.Refresh(t.Context(), first.Refresh))(t)
+	assert.False(t, got.Access.Equal(first.Access), "the same access token")
+	assert.True(t, got.Refresh.Equal(first.Refresh), "kept where the provider does not rotate")
 	assert.True(t, got.ID.IsZero(), "an ID token that nobody verified")
 	_, err := c.Refresh(t.Context(), token.NewSecret("revoked"))
 	assert.ErrorIs(t, err, provider.ErrGrantEnded)
@@ -180,7 +183,7 @@ func TestRefreshTellsAnEndedGrantFromAnOutage(t *testing.T) {
 	_, err = c.Refresh(t.Context(), token.Secret{})
 	assert.ErrorIs(t, err, provider.ErrGrantEnded)
 	i.handlers["/token"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
-	_, err = c.Refresh(t.Context(), token.NewSecret("refresh-1"))
+	_, err = c.Refresh(t.Context(), first.Refresh)
 	assert.ErrorIs(t, err, problem.ErrUnavailable)
 }
 
@@ -188,7 +191,7 @@ func TestRevokeFollowsRFC7009(t *testing.T) {
 	t.Parallel()
 	i := newIDP(t)
 	c := i.client(t)
-	assert.NoError(t, c.Revoke(t.Context(), token.NewSecret("refresh-1"), provider.Refresh))
+	assert.NoError(t, c.Revoke(t.Context(), i.grant(t, c).Refresh, provider.Refresh))
 	for _, answer := range []struct {
 		status int
 		code   string

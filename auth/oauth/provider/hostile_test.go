@@ -108,15 +108,15 @@ func signatureMutations() []mutation {
 		}), nil, bad, provider.ErrSignature},
 		{"key brought along in the header", signer(func(t *testing.T, i *idp, p []byte) string {
 			key := newKey(t)
-			return signed(key, i.alg, i.kid, map[jose.HeaderKey]any{"jwk": jose.JSONWebKey{Key: key.Public()}, "jku": i.URL + "/evil"}, p)
+			return signed(key, i.alg, i.kid, map[string]any{"jwk": jose.JSONWebKey{Key: key.Public()}, "jku": i.URL + "/evil"}, p)
 		}), nil, bad, provider.ErrSignature},
 		{"key of another provider", signer(func(t *testing.T, i *idp, p []byte) string {
 			other := newIDP(t)
 			return signed(other.signer, other.alg, other.kid, nil, p)
 		}), nil, bad, provider.ErrSignature},
-		{"access token in the place of the ID token", func(_ *testing.T, i *idp) { i.header = map[jose.HeaderKey]any{"typ": "at+jwt"} }, nil, bad, provider.ErrMalformed},
+		{"access token in the place of the ID token", func(_ *testing.T, i *idp) { i.header = map[string]any{"typ": "at+jwt"} }, nil, bad, provider.ErrMalformed},
 		{"critical extension", signer(func(_ *testing.T, i *idp, p []byte) string {
-			return signed(i.signer, i.alg, i.kid, map[jose.HeaderKey]any{"crit": []string{"exp"}, "exp": 1}, p)
+			return signed(i.signer, i.alg, i.kid, map[string]any{"crit": []string{"exp"}, "exp": 1}, p)
 		}), nil, bad, provider.ErrSignature},
 		{"truncated signature", func(_ *testing.T, i *idp) { i.answer = cut(3) }, nil, bad, provider.ErrSignature},
 		{"no signature", func(_ *testing.T, i *idp) {
@@ -209,12 +209,12 @@ func TestHostileProviderIsRefused(t *testing.T) {
 			assert.ErrorIs(t, err, m.reason)
 			assert.Equal(t, got, provider.SignIn{})
 			if err != nil {
-				for _, secretText := range []string{secret, accessToken, "refresh-1", "code-1", cb.Verifier.Reveal(), "secret words", "eyJ"} {
+				for _, secretText := range append(i.Secrets(), secret, cb.Verifier.Reveal(), "secret words", "eyJ") {
 					assert.NotContains(t, err.Error(), secretText)
 				}
 			}
 			if errors.Is(m.public, provider.ErrCallback) {
-				assert.Equal(t, i.called("/token"), 0) // the code went nowhere
+				assert.Equal(t, i.Called("/token"), 0) // the code went nowhere
 			}
 		})
 	}

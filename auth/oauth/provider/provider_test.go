@@ -135,7 +135,7 @@ func TestMicrosoftAdmitsTheConfiguredTenants(t *testing.T) {
 		cb.Issuer = "https://login.microsoftonline.com/" + named + "/v2.0"
 		_, err := client.Exchange(t.Context(), cb)
 		assert.True(t, errors.Is(err, want), named)
-		assert.Equal(t, i.called("/token") == 0, named == "evil")
+		assert.Equal(t, i.Called("/token") == 0, named == "evil")
 	}
 	_, err := provider.New(provider.Microsoft("acme.onmicrosoft.com", clientID, token.Secret{}), provider.Config{Now: at})
 	assert.ErrorIs(t, err, provider.ErrConfig)
@@ -208,7 +208,7 @@ func TestAnUnpromisedIssMustBeRightAllTheSame(t *testing.T) {
 	cb.Issuer = "https://evil.example"
 	_, err := c.Exchange(t.Context(), cb)
 	assert.ErrorIs(t, err, provider.ErrIssuer)
-	assert.Equal(t, i.called("/token"), 0)
+	assert.Equal(t, i.Called("/token"), 0)
 	cb.Issuer = ""
 	_, err = c.Exchange(t.Context(), cb)
 	assert.NoError(t, err)

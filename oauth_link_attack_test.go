@@ -134,7 +134,7 @@ func TestR1_ALinkStalledAtTheProviderDies(t *testing.T) {
 					k.Answer = func(map[string]any) {
 						once.Do(func() {
 							// In a browser of its own: the one that waits must not get another cookie.
-							change(t, w, w.holding(t, "session", b.cookie("session")))
+							change(t, w, w.with(t, b.cookie("session")))
 						})
 					}
 				})

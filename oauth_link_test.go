@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/url"
 	"sync"
 	"testing"
 	"time"
@@ -148,14 +147,6 @@ func (b *browser) unlink(id string) answer {
 	return answer{}
 }
 
-// holding is a browser that has nothing but a cookie.
-func (w *world) holding(t testing.TB, name, value string) *browser {
-	t.Helper()
-	b := w.browser(t)
-	b.client.Jar.SetCookies(assert.Must(url.Parse(base))(t), []*http.Cookie{{Name: "tenon_dev_" + name, Value: value, Path: "/"}})
-	return b
-}
-
 // noMail leaves links and codes by mail out of the ways in.
 func noMail(c *tenon.Config) { c.Passwordless.NoLinks, c.Passwordless.NoCodes = true, true }
 
@@ -220,7 +211,7 @@ func TestR12_StepUpByAProvider(t *testing.T) {
 		assert.Contains(t, to, "max_age=0")
 		b.comeBack(p.acme.Visit(to)).arrived(t)
 		assert.NotEqual(t, b.cookie("session"), before)
-		assert.Equal(t, w.holding(t, "session", before).get("/get-session").body, "null\n")
+		assert.Equal(t, w.with(t, before).get("/get-session").body, "null\n")
 		b.walk(p, "/link-social", "loose").arrived(t)
 		assert.Len(t, p.refused, 0)
 	})
@@ -256,5 +247,32 @@ func TestLinkByIDToken(t *testing.T) {
 		for _, e := range p.refused {
 			assert.True(t, e.Purpose == "link" && e.UserID != "", "the refusal says whose account it was about")
 		}
+	})
+}
+
+// A bearer client links by ID token alone: what comes back from a page has no session.
+func TestR16_LinkingInBearerMode(t *testing.T) {
+	t.Parallel()
+	eachAcme(t, func(t *testing.T, w *world, p *providers) {
+		w.user(t, email)
+		app := w.signedInProgram(t, email)
+		refused := func(path string) {
+			t.Helper()
+			got := app.call(http.MethodPost, path, map[string]any{"provider": "acme"})
+			assert.Equal(t, got.code(t), "OAUTH_BROWSER_ONLY")
+			assert.Len(t, got.Cookies(), 0)
+		}
+		refused("/link-social")
+		nonce, _ := app.call(http.MethodPost, "/oauth/create-nonce", map[string]any{"provider": "acme"}).decode(t)["nonce"].(string)
+		token := map[string]any{"token": p.acme.IDToken(nonce), "nonce": nonce}
+		linked := app.call(http.MethodPost, "/link-social", map[string]any{"provider": "acme", "idToken": token})
+		assert.Equal(t, linked.body, `{"url":"","redirect":false,"status":true}`+"\n")
+		assert.Len(t, linked.Cookies(), 0)
+		assert.Equal(t, w.count(t, "tenon_oauth_links"), 1)
+
+		app.keep(t, app.exchange()) // the account changed
+		_, err := w.db.Statement("DELETE FROM tenon_credentials").Exec(t.Context())
+		assert.NoError(t, err)
+		refused("/oauth/step-up")
 	})
 }

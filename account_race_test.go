@@ -18,6 +18,7 @@ import (
 	"github.com/tenon-go/tenon/notify"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/invitation"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -183,6 +184,12 @@ func TestR3_DeletionAgainstWhoeverRefersToTheUser(t *testing.T) {
 		},
 		"another link": func(ctx context.Context, w *world, _ string) error {
 			return w.Account.RequestEmail(ctx, w.moving, account.EmailParams{New: newEmail})
+		},
+		"invite": func(ctx context.Context, w *world, userID string) error {
+			_, err := w.Invitations.Invite(ctx, invitation.InviteParams{
+				Caller: w.moving.Principal, OrganizationID: w.moving.Principal.OrganizationID, Email: "new@example.com", Roles: []string{"member"},
+			})
+			return err
 		},
 		"notification": func(ctx context.Context, w *world, userID string) error {
 			return w.Notifications.Send(ctx, notify.Notification{Category: notify.CategoryBilling, Type: "plan.ended", Title: "Your plan ended", Recipients: []string{userID}})

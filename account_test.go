@@ -380,6 +380,9 @@ func (w *world) noOrphans(t testing.TB) {
 	for _, from := range []string{
 		"tenon_sessions AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
 		"tenon_members AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
+		"tenon_invitations AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.inviter_id)",
+		"tenon_invitations AS x WHERE x.user_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
+		"tenon_team_members AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
 		"tenon_organizations AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.owner_id)",
 		"tenon_credentials AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",
 		"tenon_notifications AS x WHERE NOT EXISTS (SELECT 1 FROM tenon_users AS u WHERE u.id = x.user_id)",

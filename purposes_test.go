@@ -27,7 +27,7 @@ func doors() map[string]func(b *browser, raw string) answer {
 	return map[string]func(b *browser, raw string) answer{
 		"verify": post("/verify-email", "newPassword"), "reset": post("/reset-password", "newPassword"), "magic": post("/magic-link/verify"),
 		"unlock": post("/unlock-account"), "leave": post("/change-email/confirm"), "enter": post("/change-email/verify"),
-		"delete": post("/delete-user/callback"),
+		"delete": post("/delete-user/callback"), "invitation": post(pathAccept),
 	}
 }
 
@@ -49,6 +49,7 @@ func (w *world) mailedSecrets(t *testing.T, b *browser) map[string]string {
 	secrets["leave"] = b.askToMove(t, "third@example.com")
 	assert.Equal(t, b.post("/delete-user", map[string]any{"callbackURL": "/"}).StatusCode, http.StatusOK)
 	secrets["delete"] = w.link(t, email)
+	_, secrets["invitation"] = b.invites("guest@example.com")
 	secrets["reset"], secrets["magic"] = w.newResetLink(t, email), w.magicLink(t, b, email)
 	return secrets
 }

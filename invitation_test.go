@@ -287,7 +287,7 @@ func TestR21_LinksThatAreOverOpenNothing(t *testing.T) {
 		dead("cancelled", secret)
 		guest.post(pathAccept, map[string]any{"invitationId": id}).must(t, http.StatusNotFound, "INVITATION_NOT_FOUND")
 		w.later()
-		id, replaced := owner.invites(guestEmail)
+		_, replaced := owner.invites(guestEmail)
 		dead("replaced by another", secret)
 		w.browser(t).post("/organization/reject-invitation", map[string]any{"token": replaced}).must(t, http.StatusOK, "")
 		dead("rejected", replaced)

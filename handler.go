@@ -113,7 +113,7 @@ func (a *App) Handler() http.Handler { return a.handler }
 // identify gives a request its id, finds the client's address, and looks up the
 // session of its cookie.
 func (a *App) identify(next http.Handler) http.Handler {
-	identified := client.Middleware(a.cfg.ProxyHops)(a.sessionHTTP.Middleware(next))
+	identified := client.Middleware(a.cfg.ProxyHops)(a.sessionHTTP.Middleware(a.tenancyHTTP.Middleware(next)))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		identified.ServeHTTP(w, r.WithContext(problem.NewLoggerContext(r.Context(), a.cfg.Logger)))
 	})

@@ -87,6 +87,39 @@ func (a *App) leaveSessions() tenancy.Hooks {
 	}
 }
 
+// RequireOrganization is Middleware that lets callers through who act in an organization,
+// and answers everybody else with principal.RequireOrganization's error, or with 503 while
+// the database can't tell. The organization is the one that the path's wildcard
+// {organizationId}, organizationId in the query or the header X-Organization-Id names, and
+// otherwise the session's (rule R13). next reads it from principal.FromContext.
+func (a *App) RequireOrganization(next http.Handler) http.Handler {
+	return a.Middleware(a.tenancyHTTP.Require(known(principal.RequireOrganization))(next))
+}
+
+// RequirePermission is RequireOrganization for callers whose role there allows the action
+// on the resource, as it is now. Others get principal.ErrNotPermitted:
+//
+//	mux.Handle("GET /invoices", app.RequirePermission("invoices", "read")(list))
+//
+// Say in Config.Organizations that there are invoices to read, and which roles may.
+func (a *App) RequirePermission(resource, action string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return a.Middleware(a.tenancyHTTP.Require(known(principal.RequirePermission(resource, action)))(next))
+	}
+}
+
+// known is check that says so where an outage keeps us from knowing who calls.
+func known(check func(context.Context) (*principal.Principal, error)) func(context.Context) (*principal.Principal, error) {
+	return func(ctx context.Context) (*principal.Principal, error) {
+		if _, ok := principal.FromContext(ctx); !ok {
+			if err := session.LookupError(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return check(ctx)
+	}
+}
+
 // createDefaultOrganization gives every new user a company of their own, in the
 // transaction that makes the user; whoever was invited may do without.
 func (a *App) createDefaultOrganization(ctx context.Context, e auth.UserCreated) error {

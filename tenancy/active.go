@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/problem"
 )
 
 // errNoSessions is for hosts that forgot Config.Sessions.
@@ -42,6 +43,9 @@ func (s *Service) choose(ctx context.Context, caller *principal.Principal, organ
 }
 
 func (s *Service) activate(ctx context.Context, caller *principal.Principal, organizationID string) error {
+	if caller.SessionID == "" || caller.APIKeyID != "" {
+		return problem.ErrForbidden
+	}
 	if s.cfg.Sessions == nil {
 		return errNoSessions
 	}
@@ -58,45 +62,70 @@ func (s *Service) activate(ctx context.Context, caller *principal.Principal, org
 // key that belongs to another one; those of principal.Principal.Organization where
 // nothing names any.
 func Resolve(caller *principal.Principal, named ...string) (organizationID string, err error) {
-	for _, id := range named {
-		switch {
-		case id == "" || id == organizationID:
-		case organizationID == "":
-			organizationID = id
-		default:
-			return "", ErrTwoOrganizations
-		}
+	if organizationID, err = same(named); err != nil {
+		return "", err
 	}
 	switch {
 	case organizationID == "":
 		return caller.Organization()
-	case caller.APIKeyID != "" && caller.OrganizationID != "" && caller.OrganizationID != organizationID:
+	case foreign(caller, organizationID):
 		return "", ErrNotFound
 	}
 	return organizationID, nil
 }
 
-// Scope returns the caller with the organization as the scope, with their role and
-// permissions there as they are now. Where they may not act there the scope is none, and
-// principal.RequireOrganization says why: ErrNotFound for everybody who is not a member,
-// principal.ErrSecondFactorRequired where its policy keeps them out. The error is an
-// outage.
-func (s *Service) Scope(ctx context.Context, caller *principal.Principal, organizationID string) (*principal.Principal, error) {
-	scoped := *caller
-	scoped.OrganizationID, scoped.RestrictedOrganizationID, scoped.Role, scoped.Permissions, scoped.ScopeErr = "", "", "", nil, nil
-	o, m, err := s.Enter(ctx, caller, organizationID)
-	switch {
-	case caller.APIKeyID != "" || errors.Is(err, ErrNotFound):
-		scoped.ScopeErr = ErrNotFound
-	case errors.Is(err, principal.ErrSecondFactorRequired):
-		scoped.RestrictedOrganizationID, scoped.ScopeErr = organizationID, principal.ErrSecondFactorRequired
-	case err != nil:
-		return nil, err
-	default:
-		scoped.OrganizationID, scoped.Role = o.ID, m.Role
-		if scoped.Permissions, err = s.Permissions(ctx, o.ID, m.Role, o.RolesVersion); err != nil {
-			return nil, err
+// same returns the one id that named has, or none.
+func same(named []string) (id string, err error) {
+	for _, n := range named {
+		switch {
+		case n == "" || n == id:
+		case id == "":
+			id = n
+		default:
+			return "", ErrTwoOrganizations
 		}
 	}
-	return &scoped, nil
+	return id, nil
+}
+
+// foreign reports whether the caller is an API key that has nothing to do there: a key's
+// organization is fixed.
+func foreign(caller *principal.Principal, organizationID string) bool {
+	return caller.APIKeyID != "" && caller.OrganizationID != organizationID
+}
+
+// Scope returns the caller with the organization that all of named name as the scope of
+// a request, with their role and permissions there as they are now. Where they may not
+// act there the scope is none, and principal.Principal.ScopeErr says why: ErrNotFound for
+// everybody who is not a member, principal.ErrSecondFactorRequired where the
+// organization's policy keeps them out, ErrTwoOrganizations, or an outage.
+func (s *Service) Scope(ctx context.Context, caller *principal.Principal, named ...string) *principal.Principal {
+	id, err := same(named)
+	if err == nil && id != "" && id == caller.OrganizationID {
+		return caller
+	}
+	scoped := *caller
+	scoped.OrganizationID, scoped.RestrictedOrganizationID, scoped.Role, scoped.Permissions = "", "", "", nil
+	if err == nil {
+		err = s.enterScope(ctx, caller, &scoped, id)
+	}
+	scoped.ScopeErr = err
+	return &scoped
+}
+
+// enterScope fills scoped in if the caller may act in the organization.
+func (s *Service) enterScope(ctx context.Context, caller, scoped *principal.Principal, organizationID string) error {
+	if foreign(caller, organizationID) {
+		return ErrNotFound
+	}
+	o, m, err := s.Enter(ctx, caller, organizationID)
+	if err != nil {
+		return err
+	}
+	permissions, err := s.Permissions(ctx, o.ID, m.Role, o.RolesVersion)
+	if err != nil {
+		return err
+	}
+	scoped.OrganizationID, scoped.Role, scoped.Permissions = o.ID, m.Role, permissions
+	return nil
 }

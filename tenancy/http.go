@@ -2,8 +2,11 @@ package tenancy
 
 import (
 	"cmp"
+	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tenon-go/tenon/internal/route"
@@ -15,11 +18,21 @@ import (
 // safety.
 const defaultFreshFor = 10 * time.Minute
 
+// HeaderOrganization names the organization that a request is about (rule R13).
+const HeaderOrganization = "X-Organization-Id"
+
+// List returns what one organization has of something, in the form in which the wire
+// shows it.
+type List func(ctx context.Context, organizationID string) (list any, err error)
+
 // HandlerConfig configures a [Handler].
 type HandlerConfig struct {
 	// FreshFor is how old the caller's last proof may be where an organization's
 	// safety is changed. Defaults to 10 minutes.
 	FreshFor time.Duration
+	// Invitations and Teams list what get-full-organization shows of them to members.
+	// Default to nil: there are none.
+	Invitations, Teams List
 }
 
 // Handler serves the routes of organizations. It is safe for concurrent use.
@@ -39,51 +52,113 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 
 // Routes lists the endpoints.
 func (h *Handler) Routes() route.Table {
-	return route.Table{{
-		Method: http.MethodPost, Path: "/organization/set-second-factor-policy", Access: route.User,
-		Fresh: h.cfg.FreshFor, InPerson: true, Limit: route.LimitAccount,
-		Summary: "Demand a second factor of an organization's members, or stop to",
-		Request: policyRequest{}, Response: policyResponse{}, Handler: h.SetSecondFactorPolicy,
-	}}
+	return slices.Concat(h.organizationRoutes(), h.memberRoutes(), h.roleRoutes(), h.ownershipRoutes())
 }
 
-type policyRequest struct {
-	OrganizationID       string `json:"organizationId" required:"true" maxLength:"64" description:"The organization, which the caller owns."`
-	Required             *bool  `json:"required" required:"true" description:"Whether every member needs a second factor."`
-	GraceDays            int    `json:"graceDays" minimum:"0" maximum:"365" description:"How many days members have to enrol. Defaults to none."`
-	AcceptTrustedDevices bool   `json:"acceptTrustedDevices" description:"Whether a trusted device is enough. It proves nothing. Defaults to false."`
+// get and post describe routes for signed-in users.
+func get(path, summary string, request, response any, handler http.HandlerFunc) route.Route {
+	return route.Route{
+		Method: http.MethodGet, Path: "/organization/" + path, Access: route.User,
+		Summary: summary, Request: request, Response: response, Handler: handler,
+	}
 }
 
-type policyResponse struct {
-	OrganizationID       string      `json:"organizationId"`
-	Required             bool        `json:"required"`
-	RequiredFrom         *route.Time `json:"requiredFrom" description:"The end of the grace period."`
-	AcceptTrustedDevices bool        `json:"acceptTrustedDevices"`
+func post(path, summary string, request, response any, handler http.HandlerFunc) route.Route {
+	r := get(path, summary, request, response, handler)
+	r.Method = http.MethodPost
+	return r
 }
 
-// SetSecondFactorPolicy answers POST organization/set-second-factor-policy. Somebody
-// else's organization and one that never existed are the same 404.
-func (h *Handler) SetSecondFactorPolicy(w http.ResponseWriter, r *http.Request) {
-	var request policyRequest
+// inPerson is for what only the caller themself may do, with a fresh proof (rules R12,
+// R22).
+func (h *Handler) inPerson(r route.Route) route.Route {
+	r.Fresh, r.InPerson, r.Limit = h.cfg.FreshFor, true, route.LimitAccount
+	return r
+}
+
+// body returns the caller, and fills dst from the request's body.
+func body(r *http.Request, dst any) (*principal.Principal, error) {
 	caller, err := principal.RequireUser(r.Context())
-	if err == nil {
-		err = route.Decode(r, &request)
+	if err != nil {
+		return nil, err
 	}
-	var o Organization
-	if err == nil {
-		o, err = h.svc.SetSecondFactorPolicy(r.Context(), SecondFactorParams{
-			OrganizationID: request.OrganizationID, Caller: caller, Required: *request.Required,
-			Grace: time.Duration(request.GraceDays) * 24 * time.Hour, AcceptTrustedDevices: request.AcceptTrustedDevices,
-		})
+	return caller, route.Decode(r, dst)
+}
+
+// query is body for the request's query.
+func query(r *http.Request, dst any) (*principal.Principal, error) {
+	caller, err := principal.RequireUser(r.Context())
+	if err != nil {
+		return nil, err
 	}
+	return caller, route.DecodeQuery(r, dst)
+}
+
+// answer answers with v, or with err.
+func answer(w http.ResponseWriter, r *http.Request, v any, err error) {
 	if err != nil {
 		problem.Write(w, r, err)
 		return
 	}
-	response := policyResponse{OrganizationID: o.ID, AcceptTrustedDevices: o.SecondFactor.AcceptTrustedDevices}
-	if from := o.SecondFactor.From; !from.IsZero() {
-		at := route.NewTime(from)
-		response.Required, response.RequiredFrom = true, &at
+	route.WriteJSON(w, r, http.StatusOK, v)
+}
+
+// nullable reads a text that null takes away; it is nil where the field is missing.
+func nullable(field string, raw json.RawMessage) (*string, error) {
+	if len(raw) == 0 {
+		return nil, nil
 	}
-	route.WriteJSON(w, r, http.StatusOK, response)
+	var text string
+	if err := json.Unmarshal(raw, &text); err != nil { // null leaves it empty
+		return nil, problem.ErrValidation.WithFields(problem.FieldError{Field: field, Code: "INVALID_TYPE", Message: "must be a string or null"})
+	}
+	return &text, nil
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// Middleware makes the organization that the header X-Organization-Id names the scope of
+// the request: the principal has the caller's role and permissions there (rule R13). It
+// goes around routes inside of whatever identifies the caller, and lets every request
+// pass. Where the caller may not act there, the scope is none, and what needs one, such
+// as principal.RequireOrganization, says why. Without the header it does nothing.
+func (h *Handler) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if named, there := r.Header[HeaderOrganization]; there {
+			r = h.named(r, named)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// named returns r with the one organization that all of ids name as its scope.
+func (h *Handler) named(r *http.Request, ids []string) *http.Request {
+	caller, ok := principal.FromContext(r.Context())
+	if !ok {
+		return r
+	}
+	return r.WithContext(principal.NewContext(r.Context(), h.svc.Scope(r.Context(), caller, ids...)))
+}
+
+// Require returns middleware for the host's routes that belong to an organization. The
+// request may name it as the path's wildcard {organizationId}, as organizationId in the
+// query or in the header, or leave it to the session (rule R13); what a body names is for
+// its reader, who asks Resolve and Service.Authorize. Then check finds the caller, such
+// as principal.RequireOrganization or principal.RequirePermission("invoices", "read").
+func (h *Handler) Require(check func(context.Context) (*principal.Principal, error)) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		checked := principal.Require(check)(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ids := slices.DeleteFunc(append(r.URL.Query()["organizationId"], r.PathValue("organizationId")), func(id string) bool { return id == "" })
+			if len(ids) > 0 {
+				r = h.named(r, ids)
+			}
+			checked.ServeHTTP(w, r)
+		})
+	}
 }

@@ -124,10 +124,7 @@ func (s *Service) change(
 	return s.store.InTx(ctx, func(ctx context.Context) error {
 		o, m, err := s.store.LockOrganization(ctx, organizationID, caller.UserID)
 		if err == nil {
-			err = o.SecondFactor.Check(caller, s.now())
-		}
-		if err == nil && resource != "" {
-			err = s.require(ctx, o, m, resource, action)
+			err = s.judge(ctx, caller, o, m, resource, action)
 		}
 		if err != nil {
 			return err

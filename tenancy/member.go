@@ -173,10 +173,7 @@ func (s *Service) memberID(ctx context.Context, organizationID, idOrEmail string
 	if err != nil {
 		return "", err
 	}
-	_, m, err := s.store.Membership(ctx, organizationID, userID)
-	if errors.Is(err, ErrNotFound) {
-		return "", ErrMemberNotFound
-	}
+	m, err := s.memberOf(ctx, organizationID, userID)
 	return m.ID, err
 }
 
@@ -227,6 +224,37 @@ func (s *Service) EnterBySlug(ctx context.Context, caller *principal.Principal, 
 		return Organization{}, Member{}, fmt.Errorf("tenancy: enter: %w", err)
 	}
 	return o, m, nil
+}
+
+// memberOf returns the user's place in the organization, or ErrMemberNotFound.
+func (s *Service) memberOf(ctx context.Context, organizationID, userID string) (Member, error) {
+	_, m, err := s.store.Membership(ctx, organizationID, userID)
+	if errors.Is(err, ErrNotFound) {
+		return Member{}, ErrMemberNotFound
+	}
+	if err != nil {
+		return Member{}, fmt.Errorf("tenancy: member: %w", err)
+	}
+	return m, nil
+}
+
+// HasPermission reports whether the caller's role in the organization allows all of
+// asked, each resource with one action at least. Errors: those of Enter.
+func (s *Service) HasPermission(ctx context.Context, caller *principal.Principal, organizationID string, asked Permissions) (bool, error) {
+	o, m, err := s.Enter(ctx, caller, organizationID)
+	if err != nil {
+		return false, err
+	}
+	own, err := s.Permissions(ctx, o.ID, m.Role, o.RolesVersion)
+	if err != nil {
+		return false, err
+	}
+	for _, actions := range asked {
+		if len(actions) == 0 {
+			return false, nil
+		}
+	}
+	return len(asked) > 0 && own.Contains(asked), nil
 }
 
 // profiles describes members to each other.

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/tenon-go/tenon/principal"
+	"github.com/tenon-go/tenon/problem"
 )
 
 // Permissions are actions by resource, such as {"member": {"create", "delete"}}.
@@ -201,15 +202,33 @@ func (c *roleCache) put(k roleKey, p Permissions) {
 func (s *Service) Authorize(ctx context.Context, caller *principal.Principal, organizationID, resource, action string) (Organization, Member, error) {
 	o, m, err := s.place(ctx, organizationID, caller.UserID)
 	if err == nil {
-		err = o.SecondFactor.Check(caller, s.now())
-	}
-	if err == nil {
-		err = s.require(ctx, o, m, resource, action)
+		err = s.judge(ctx, caller, o, m, resource, action)
 	}
 	if err != nil {
 		return Organization{}, Member{}, fmt.Errorf("tenancy: authorize: %w", err)
 	}
 	return o, m, nil
+}
+
+// judge says whether the caller may act in the organization, and, unless resource is
+// empty, do this. An API key may do what both its own permissions and its user's role
+// allow, in its organization.
+func (s *Service) judge(ctx context.Context, caller *principal.Principal, o Organization, m Member, resource, action string) error {
+	if foreign(caller, o.ID) {
+		return ErrNotFound
+	}
+	if err := o.SecondFactor.Check(caller, s.now()); err != nil {
+		return err
+	}
+	switch {
+	case resource == "" && caller.APIKeyID != "":
+		return problem.ErrForbidden
+	case resource == "":
+		return nil
+	case caller.APIKeyID != "" && !caller.Can(resource, action):
+		return NotAllowed(resource, action)
+	}
+	return s.require(ctx, o, m, resource, action)
 }
 
 // AuthorizeUser is Authorize for a user who does not call: it says whether they, as an

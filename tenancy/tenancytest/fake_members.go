@@ -3,6 +3,7 @@ package tenancytest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +43,11 @@ func (s *state) seat(organizationID, userID string) (tenancy.Member, bool) {
 	return found[0], true
 }
 
+// errSecondOwner stands for what a database's constraints say (rule R31).
+var errSecondOwner = errors.New("tenancytest: an organization has one owner")
+
+func owns(role string) bool { return slices.Contains(strings.Split(role, ","), tenancy.RoleOwner) }
+
 // AddMember implements tenancy.MemberStore.
 func (f *Fake) AddMember(ctx context.Context, m tenancy.Member) error {
 	return f.inTx(ctx, func(s *state) error {
@@ -50,6 +56,9 @@ func (f *Fake) AddMember(ctx context.Context, m tenancy.Member) error {
 		}
 		if _, ok := s.seat(m.OrganizationID, m.UserID); ok {
 			return tenancy.ErrAlreadyMember
+		}
+		if owns(m.Role) {
+			return errSecondOwner
 		}
 		s.members[m.ID] = m
 		return nil
@@ -208,6 +217,9 @@ func (f *Fake) SetRole(ctx context.Context, m tenancy.Member, role string) error
 	return f.changeMember(ctx, m, func(s *state, found tenancy.Member) error {
 		if found.Role != m.Role {
 			return tenancy.ErrMemberNotFound
+		}
+		if owns(role) {
+			return errSecondOwner
 		}
 		found.Role = role
 		s.members[found.ID] = found

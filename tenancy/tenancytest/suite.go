@@ -29,7 +29,7 @@ type Env struct {
 // Each call of open yields an empty store.
 func TestStore(t *testing.T, open func(t *testing.T) Env) {
 	t.Helper()
-	for _, group := range [][]clause{rowClauses(), departureClauses(), memberClauses(), txClauses()} {
+	for _, group := range [][]clause{rowClauses(), departureClauses(), memberClauses(), roleClauses(), txClauses()} {
 		for _, c := range group {
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()

@@ -21,25 +21,20 @@ func (s *Service) SetActive(ctx context.Context, caller *principal.Principal, or
 		if organizationID == "" {
 			return s.activate(ctx, caller, "")
 		}
-		if err := s.choose(ctx, caller, organizationID); err != nil {
+		// Held before the session is touched: whoever ends the membership meanwhile waits,
+		// and clears the session then.
+		if err := s.store.Choose(ctx, organizationID, caller.UserID, s.now()); err != nil {
 			return err
 		}
-		o, _, err = s.Enter(ctx, caller, organizationID)
-		return err
+		if o, _, err = s.Enter(ctx, caller, organizationID); err != nil {
+			return err
+		}
+		return s.activate(ctx, caller, organizationID)
 	})
 	if err != nil {
 		return Organization{}, fmt.Errorf("tenancy: set active: %w", err)
 	}
 	return o, nil
-}
-
-// choose holds the organization and the caller's place in it before the session is
-// touched: whoever ends the membership meanwhile waits, and clears the session then.
-func (s *Service) choose(ctx context.Context, caller *principal.Principal, organizationID string) error {
-	if err := s.store.Choose(ctx, organizationID, caller.UserID, s.now()); err != nil {
-		return err
-	}
-	return s.activate(ctx, caller, organizationID)
 }
 
 func (s *Service) activate(ctx context.Context, caller *principal.Principal, organizationID string) error {

@@ -51,7 +51,10 @@ func (s *Service) Create(ctx context.Context, p CreateParams) (o Organization, o
 		if o, owner, err = s.create(ctx, p); err != nil || p.KeepActive {
 			return err
 		}
-		return s.choose(ctx, p.Caller, o.ID)
+		if err := s.store.Choose(ctx, o.ID, owner.UserID, s.now()); err != nil {
+			return err
+		}
+		return s.activate(ctx, p.Caller, o.ID)
 	})
 	if err != nil {
 		return Organization{}, Member{}, fmt.Errorf("tenancy: create: %w", err)

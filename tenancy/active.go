@@ -21,6 +21,9 @@ func (s *Service) SetActive(ctx context.Context, caller *principal.Principal, or
 		if organizationID == "" {
 			return s.activate(ctx, caller, "")
 		}
+		if !plausible(organizationID) {
+			return ErrNotFound
+		}
 		// Held before the session is touched: whoever ends the membership meanwhile waits,
 		// and clears the session then.
 		if err := s.store.Choose(ctx, organizationID, caller.UserID, s.now()); err != nil {

@@ -124,6 +124,9 @@ func (s *Service) change(
 	ctx context.Context, caller *principal.Principal, organizationID, resource, action string,
 	fn func(ctx context.Context, o Organization, actor Member) error,
 ) error {
+	if !plausible(organizationID) {
+		return ErrNotFound
+	}
 	return s.store.InTx(ctx, func(ctx context.Context) error {
 		o, m, err := s.store.LockOrganization(ctx, organizationID, caller.UserID)
 		if err == nil {

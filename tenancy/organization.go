@@ -60,6 +60,15 @@ type Member struct {
 	CreatedAt time.Time
 }
 
+// plausible reports whether an id, which may come straight from a header or a path, can
+// be asked for: a database takes no NUL and no broken UTF-8, and nobody's id has them.
+func plausible(id string) bool {
+	return len(id) <= maxID && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+}
+
+// maxID bounds ids, in bytes.
+const maxID = 64
+
 const (
 	maxName     = 100 // code points
 	maxSlugStem = 40

@@ -247,6 +247,9 @@ func (s *Service) AuthorizeUser(ctx context.Context, userID, organizationID, res
 
 // place reads a membership, and holds it where there is a transaction to hold it in.
 func (s *Service) place(ctx context.Context, organizationID, userID string) (Organization, Member, error) {
+	if !plausible(organizationID) {
+		return Organization{}, Member{}, ErrNotFound
+	}
 	if s.store.InTransaction(ctx) {
 		return s.store.HoldMembership(ctx, organizationID, userID)
 	}

@@ -20,6 +20,9 @@ const MaxGrace = 365 * 24 * time.Hour
 // an id in a path, a query or a body, and a choice of the active one (rule R13).
 // Lookups of sessions ask the same policy for the active one by themselves.
 func (s *Service) Enter(ctx context.Context, caller *principal.Principal, organizationID string) (Organization, Member, error) {
+	if !plausible(organizationID) {
+		return Organization{}, Member{}, ErrNotFound
+	}
 	o, m, err := s.store.Membership(ctx, organizationID, caller.UserID)
 	if err != nil {
 		return Organization{}, Member{}, fmt.Errorf("tenancy: enter: %w", err)

@@ -186,6 +186,8 @@ func (w *world) alike(t *testing.T, name string, addresses []string, do func(b *
 	shapes, counts := map[string]string{}, map[string]int{}
 	for _, to := range addresses {
 		b := w.browser(t)
+		// What the address before left is not this one's work.
+		assert.NoError(t, w.Drain(t.Context()))
 		counts[to] = bundbtest.FaultsOf(w.db).Count(func() { shapes[to] = shape(do(b, to), to) })
 	}
 	for _, to := range addresses[1:] {

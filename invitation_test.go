@@ -220,7 +220,7 @@ func TestPromise7_AnInvitationIsNothingToStrangersAndNeighbours(t *testing.T) {
 		id, secret := owner.invites(guestEmail)
 		other, _ := neighbour.invites("fay@example.com")
 		before := w.rowsWithout(t, "tenon_audit_entries") // which tells who was refused
-		for _, b := range []*browser{neighbour, owner} { // the owner is not invited
+		for _, b := range []*browser{neighbour, owner} {  // the owner is not invited
 			for _, known := range []string{id, other, "0190b2c4-7f3a-7c11-8d2e-5b1f0a9c3e77"} {
 				if b == owner && known == id {
 					continue

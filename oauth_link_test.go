@@ -3,6 +3,7 @@ package tenon_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -274,5 +275,21 @@ func TestR16_LinkingInBearerMode(t *testing.T) {
 		_, err := w.db.Statement("DELETE FROM tenon_credentials").Exec(t.Context())
 		assert.NoError(t, err)
 		refused("/oauth/step-up")
+	})
+}
+
+func TestAUserLinksTwentyAccounts(t *testing.T) {
+	t.Parallel()
+	eachAcme(t, func(t *testing.T, w *world, p *providers) {
+		b := w.signedIn(t, email)
+		for i := range oauth.DefaultMaxPerUser {
+			p.is(fmt.Sprintf("s-%d", i), email)
+			b.walk(p, "/link-social", "acme").arrived(t)
+		}
+		p.is("one-more", email)
+		p.refuses(t, b, p.acme.Visit(b.leave("/link-social", "acme")), http.StatusConflict, "TOO_MANY_ACCOUNTS")
+		p.is("s-3", email)
+		b.walk(p, "/link-social", "acme").arrived(t) // is one of them
+		assert.Equal(t, w.count(t, "tenon_oauth_links"), oauth.DefaultMaxPerUser)
 	})
 }

@@ -64,6 +64,7 @@ func TestPromise1_SigningInByAProviderIsAtomic(t *testing.T) {
 func TestPromise1_NobodyAsksAProviderInsideATransaction(t *testing.T) {
 	t.Parallel()
 	eachApp(t, func(t *testing.T, w *world, i *idp) {
+		caller := w.caller(t, w.signedIn(t, email))
 		for _, call := range []func(ctx context.Context) error{
 			func(ctx context.Context) error {
 				_, err := i.svc.Begin(ctx, oauth.BeginParams{Provider: "acme"})
@@ -75,6 +76,17 @@ func TestPromise1_NobodyAsksAProviderInsideATransaction(t *testing.T) {
 			},
 			func(ctx context.Context) error {
 				_, err := i.svc.SignInNative(ctx, oauth.NativeParams{Provider: "acme"})
+				return err
+			},
+			func(ctx context.Context) error {
+				return i.svc.LinkNative(ctx, caller, oauth.NativeParams{Provider: "acme"})
+			},
+			func(ctx context.Context) error {
+				_, err := i.svc.BeginLink(ctx, caller, oauth.BeginParams{Provider: "acme"})
+				return err
+			},
+			func(ctx context.Context) error {
+				_, err := i.svc.BeginStepUp(ctx, caller, oauth.BeginParams{Provider: "acme"})
 				return err
 			},
 		} {

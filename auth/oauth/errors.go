@@ -50,7 +50,7 @@ var (
 	// ErrOtherAccount means that somebody proved another account at the provider than one
 	// of their own.
 	ErrOtherAccount = problem.New(problem.Unauthenticated, "OTHER_ACCOUNT",
-		"That was another account than the one that is connected here.")
+		"That was another account than the one that is connected here. Start again, and choose that one at the sign-in service.")
 	// ErrNotReauthenticated means that the provider does not say that it asked for a proof
 	// just now.
 	ErrNotReauthenticated = problem.New(problem.Unauthenticated, "NOT_REAUTHENTICATED",

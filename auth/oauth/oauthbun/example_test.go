@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/mail/mailtest"
+	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -103,6 +105,29 @@ func TestTheDocumentsShowCodeThatCompiles(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTheDocumentedErrorsAreThose compares the codes and statuses of docs/oauth.md.
+func TestTheDocumentedErrorsAreThose(t *testing.T) {
+	t.Parallel()
+	status := map[string]int{}
+	for _, err := range []*problem.Error{
+		provider.ErrDenied, provider.ErrCallback, provider.ErrCodeRefused, provider.ErrInvalidIDToken, provider.ErrProfile,
+		provider.ErrNoVerifiedEmail, provider.ErrEmailNotShared, provider.ErrUnavailable, oauth.ErrState, oauth.ErrEmailNotVerified,
+		oauth.ErrLinkFirst, oauth.ErrSignUpDisabled, oauth.ErrNotAdmitted, oauth.ErrLinkedElsewhere, oauth.ErrTooMany,
+		oauth.ErrSessionChanged, oauth.ErrOtherAccount, oauth.ErrNotReauthenticated,
+	} {
+		status[err.Code] = err.Kind.Status()
+	}
+	rows := regexp.MustCompile("(?m)^\\| (`[A-Z_`, ]+`) \\| (\\d{3}) \\|").FindAllStringSubmatch(unindented(t, "../../../docs/oauth.md"), -1)
+	for _, row := range rows {
+		for code := range strings.SplitSeq(row[1], ", ") {
+			code = strings.Trim(code, "`")
+			assert.Equal(t, fmt.Sprint(code, status[code]), code+row[2])
+			delete(status, code)
+		}
+	}
+	assert.Equal(t, len(status), 0) // all are documented
 }
 
 // unindented returns a file without what its lines begin with.

@@ -27,6 +27,16 @@
 // if somebody had typed it: a sign-up that waits for our own mail to be answered in the
 // same browser (rule R5).
 //
+// # Apps
+//
+// A bearer client has no cookie by which its browser could be recognised. Its flow is tied
+// to the client by an S256 challenge instead, and ends, in whatever browser, with a code at
+// the client's own address; [Service.Redeem] takes the code together with the verifier and
+// goes through the door (rule R16). An app that has the provider's library brings an ID
+// token for a nonce of ours instead, to [Service.SignInNative]; both are good once (rule
+// R20). No token is ever in a URL. What waits for a sign-up is not kept for bearer clients:
+// nobody knows whose browser will open the mailed link.
+//
 // # Concurrency, errors, storage
 //
 // A [Service] is safe for concurrent use and starts nothing. Calls that ask a provider

@@ -22,7 +22,7 @@ func (h *Handler) callbackRoutes() route.Table {
 			Status:  http.StatusSeeOther, Handler: h.Callback,
 		},
 		{
-			Method: http.MethodPost, Path: "/callback/{provider}", Access: route.Public, Guard: route.Provider, Limit: route.LimitSignIn,
+			Method: http.MethodPost, Path: "/callback/{provider}", Access: route.Public, Guard: route.Provider, Limit: route.LimitPublic,
 			Summary: "The same for providers that post a form; it answers with the GET and reads nothing else",
 			Status:  http.StatusSeeOther, Handler: h.PostedCallback,
 		},

@@ -38,7 +38,7 @@ func newWireRole(r Role) wireRole {
 type createRoleRequest struct {
 	OrganizationID string              `json:"organizationId" maxLength:"64" description:"The organization. Defaults to the active one."`
 	Role           string              `json:"role" required:"true" maxLength:"64" description:"The name: letters, digits, _ and -"`
-	Permission     map[string][]string `json:"permission" required:"true" maxItems:"100" description:"Actions by resource, all of which the caller has"`
+	Permission     map[string][]string `json:"permission" maxItems:"100" description:"Actions by resource, all of which the caller has. Required, though it may be empty."`
 }
 
 type createdRole struct {
@@ -51,6 +51,9 @@ type createdRole struct {
 func (h *Handler) CreateRole(w http.ResponseWriter, r *http.Request) {
 	var request createRoleRequest
 	caller, err := body(r, &request)
+	if err == nil && request.Permission == nil {
+		err = problem.ErrValidation.WithFields(problem.FieldError{Field: "permission", Code: "REQUIRED", Message: "is required; add it"})
+	}
 	var id string
 	if err == nil {
 		id, err = Resolve(caller, request.OrganizationID)

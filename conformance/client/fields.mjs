@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import * as api from "better-auth/api";
 import { passkey } from "@better-auth/passkey";
-import { emailOTP, magicLink, twoFactor } from "better-auth/plugins";
+import { emailOTP, magicLink, organization, twoFactor } from "better-auth/plugins";
 
 export const path = new URL("testdata/fields.json", import.meta.url);
 
@@ -54,6 +54,7 @@ function endpoints() {
 // plugins are those whose routes Tenon serves.
 const plugins = () => [
   magicLink({ sendMagicLink() {} }), emailOTP({ sendVerificationOTP() {} }), twoFactor({ otpOptions: { sendOTP() {} } }), passkey(),
+  organization({ teams: { enabled: true }, dynamicAccessControl: { enabled: true } }),
 ];
 
 export function extract() {

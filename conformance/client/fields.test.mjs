@@ -17,6 +17,7 @@ function sample(name, type) {
   if (type === "email" || name === "email") return address();
   if (/password/i.test(name)) return password;
   if (/URL$|^redirectTo$/.test(name)) return "/";
+  if (name === "limit" || name === "offset") return "1"; // theirs may be texts, of digits
   if (name === "image") return "https://example.com/ada.png";
   return { boolean: true, literal: true, number: 1, array: [], object: {}, record: {} }[type] ?? "x";
 }

@@ -114,7 +114,9 @@ func (h *Handler) Routes() route.Table {
 		},
 		{
 			Method: http.MethodGet, Path: "/organization/list-user-invitations", Access: route.User,
-			Summary:  "The open invitations to the caller's address",
+			Summary: "The open invitations to the caller's address",
+			// Whoever asks for another address is shown the own one's.
+			Ignored:  []string{"email"},
 			Response: []receivedResponse{}, Handler: h.ListReceived,
 		},
 	}

@@ -30,7 +30,16 @@ func (a *App) wireTenancy() (err error) {
 	if a.Organizations, err = tenancy.New(tenancybun.New(a.DB), cfg); err != nil {
 		return err
 	}
-	a.tenancyHTTP, err = tenancy.NewHandler(a.Organizations, tenancy.HandlerConfig{FreshFor: account.DefaultFreshFor})
+	a.tenancyHTTP, err = tenancy.NewHandler(a.Organizations, tenancy.HandlerConfig{
+		FreshFor: account.DefaultFreshFor,
+		// Both are wired after organizations.
+		Invitations: func(ctx context.Context, caller *principal.Principal, organizationID string) (any, error) {
+			return a.invitationHTTP.Listed(ctx, caller, organizationID)
+		},
+		Teams: func(ctx context.Context, caller *principal.Principal, organizationID string) (any, error) {
+			return a.teamHTTP.Listed(ctx, caller, organizationID)
+		},
+	})
 	return err
 }
 

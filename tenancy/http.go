@@ -22,8 +22,8 @@ const defaultFreshFor = 10 * time.Minute
 const HeaderOrganization = "X-Organization-Id"
 
 // List returns what one organization has of something, in the form in which the wire
-// shows it.
-type List func(ctx context.Context, organizationID string) (list any, err error)
+// shows it to the caller, who is a member.
+type List func(ctx context.Context, caller *principal.Principal, organizationID string) (list any, err error)
 
 // HandlerConfig configures a [Handler].
 type HandlerConfig struct {

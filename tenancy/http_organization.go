@@ -281,19 +281,19 @@ func (h *Handler) GetFullOrganization(w http.ResponseWriter, r *http.Request) {
 		full.Members, _, err = h.members(r.Context(), caller, q)
 	}
 	if err == nil {
-		full.Invitations, err = listed(r.Context(), h.cfg.Invitations, o.ID)
+		full.Invitations, err = listed(r.Context(), h.cfg.Invitations, caller, o.ID)
 	}
 	if err == nil {
-		full.Teams, err = listed(r.Context(), h.cfg.Teams, o.ID)
+		full.Teams, err = listed(r.Context(), h.cfg.Teams, caller, o.ID)
 	}
 	answer(w, r, full, err)
 }
 
-func listed(ctx context.Context, list List, organizationID string) (any, error) {
+func listed(ctx context.Context, list List, caller *principal.Principal, organizationID string) (any, error) {
 	if list == nil {
 		return []any{}, nil
 	}
-	return list(ctx, organizationID)
+	return list(ctx, caller, organizationID)
 }
 
 type policyRequest struct {

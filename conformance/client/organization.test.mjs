@@ -64,7 +64,11 @@ for (const database of databases) {
       const full = ok(await ada.organization.getFullOrganization());
       assert.equal(full.id, made.id);
       assert.deepEqual(full.members.map((m) => [m.role, m.user.email, m.user.id]), [["owner", ada.email, ada.id]]);
-      assert.ok(Array.isArray(full.invitations) && Array.isArray(full.teams));
+      assert.deepEqual([full.invitations, full.teams], [[], []]);
+      const invitation = ok(await ada.organization.inviteMember({ email: `x.${name}@example.com`, role: "member" }));
+      const team = ok(await ada.organization.createTeam({ name: "Blue" }));
+      const filled = ok(await ada.organization.getFullOrganization());
+      assert.deepEqual([filled.invitations.map((i) => i.id), filled.teams.map((t) => t.id)], [[invitation.id], [team.id]]);
       assert.equal(ok(await ada.organization.getFullOrganization({ query: { organizationId: own } })).id, own);
       assert.equal(ok(await ada.organization.setActive({ organizationId: null })), null);
       assert.equal(ok(await ada.organization.getFullOrganization()), null);

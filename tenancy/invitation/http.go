@@ -245,15 +245,25 @@ func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		organizationID, err = tenancy.Resolve(caller, query.OrganizationID)
 	}
-	var list []Invitation
+	var response any
 	if err == nil {
-		list, err = h.svc.List(r.Context(), caller, organizationID)
+		response, err = h.Listed(r.Context(), caller, organizationID)
+	}
+	respond(w, r, response, err)
+}
+
+// Listed returns the organization's invitations as the wire shows them; it is a
+// tenancy.List.
+func (h *Handler) Listed(ctx context.Context, caller *principal.Principal, organizationID string) (any, error) {
+	list, err := h.svc.List(ctx, caller, organizationID)
+	if err != nil {
+		return nil, err
 	}
 	response := make([]invitationResponse, 0, len(list))
 	for _, i := range list {
 		response = append(response, newInvitationResponse(i))
 	}
-	respond(w, r, response, err)
+	return response, nil
 }
 
 // ListReceived answers GET /organization/list-user-invitations.

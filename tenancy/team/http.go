@@ -168,6 +168,15 @@ func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
 	respond(w, r, newTeamResponses(list), err)
 }
 
+// Listed returns the organization's teams as the wire shows them; it is a tenancy.List.
+func (h *Handler) Listed(ctx context.Context, caller *principal.Principal, organizationID string) (any, error) {
+	list, err := h.svc.List(ctx, caller, organizationID)
+	if err != nil {
+		return nil, err
+	}
+	return newTeamResponses(list), nil
+}
+
 type userQuery struct {
 	UserID         string `json:"userId" maxLength:"64" description:"A member of the organization. Defaults to the caller."`
 	OrganizationID string `json:"organizationId" maxLength:"64" description:"Defaults to all for the caller, and to the active one for somebody else."`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth/oauth/oauthtest"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
+	"github.com/tenon-go/tenon/crypto"
 	"github.com/tenon-go/tenon/internal/assert"
 )
 
@@ -188,4 +189,45 @@ func TestAnEndedGrantIsConnectedAgain(t *testing.T) {
 		assert.Equal(t, b.post("/get-access-token", chosen).StatusCode, http.StatusOK)
 		assert.Equal(t, b.post("/refresh-token", chosen).StatusCode, http.StatusOK)
 	})
+}
+
+// Rule R28: the tokens outlive the key that they were sealed under, a grant without a
+// refresh token included.
+func TestR28_TheTokensOfProvidersMoveToANewKey(t *testing.T) {
+	t.Parallel()
+	eachAcme(t, func(t *testing.T, w *world, p *providers) {
+		b := w.byAcme(t, p)
+		p.acme.Bend(func(k *oauthtest.Knobs) { k.Answer = func(doc map[string]any) { doc["refresh_token"] = nil } })
+		p.is("bob", "bob@example.com")
+		bob := w.byAcme(t, p)
+		old := w.sealing(t)
+		_, err := w.Keys.RotateDEK(t.Context(), crypto.PurposeData, "")
+		assert.NoError(t, err)
+		_, err = w.Keys.Reencrypt(t.Context(), crypto.ReencryptOptions{})
+		assert.NoError(t, err)
+		assert.Equal(t, len(old), 3)
+		for i, now := range w.sealing(t) {
+			assert.NotEqual(t, now, old[i])
+		}
+		for _, each := range []*browser{b, bob} {
+			assert.Equal(t, each.post("/get-access-token", map[string]any{"accountId": each.atProvider("acme")}).StatusCode, http.StatusOK)
+		}
+		assert.Equal(t, b.post("/refresh-token", map[string]any{"accountId": b.atProvider("acme")}).StatusCode, http.StatusOK)
+	})
+}
+
+// sealing is the sealed tokens of all grants.
+func (w *world) sealing(t *testing.T) (all []string) {
+	t.Helper()
+	rows, err := w.db.Raw(t.Context()).QueryContext(t.Context(), `SELECT access_token FROM tenon_oauth_grants
+		UNION ALL SELECT refresh_token FROM tenon_oauth_grants WHERE refresh_token IS NOT NULL`)
+	assert.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var sealed []byte
+		assert.NoError(t, rows.Scan(&sealed))
+		all = append(all, string(sealed))
+	}
+	assert.NoError(t, rows.Err())
+	return all
 }

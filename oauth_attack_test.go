@@ -134,7 +134,7 @@ func (w *world) tellsLie(t *testing.T, p *providers, lie oauthtest.Lie, own bool
 
 func (w *world) noSecretIn(t testing.TB, p *providers, where, text string) {
 	t.Helper()
-	for _, secret := range append(p.acme.Secrets(), oauthtest.ClientSecret, "eyJ") {
+	for _, secret := range append(p.acme.Secrets(), oauthtest.ClientSecret, "eyJhbGci") {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s: there is a secret", where)
 		}

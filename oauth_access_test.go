@@ -133,8 +133,12 @@ func TestR7_TheNeighboursTokensAreNotFound(t *testing.T) {
 		never := "0190b2c4-7f3a-7c11-8d2e-5b1f0a9c3e77"
 		want := b.accessRoutes(map[string]any{"accountId": never})
 		for _, selection := range []map[string]any{
-			{"accountId": theirs}, {"accountId": "ada"}, {"accountId": "x"},
-			{"accountId": theirs, "userId": bob.idOf()}, {"accountId": mine, "userId": bob.idOf()}, {"accountId": mine, "userId": "x"},
+			{"accountId": theirs},
+			{"accountId": "ada"},
+			{"accountId": "x"},
+			{"accountId": theirs, "userId": bob.idOf()},
+			{"accountId": mine, "userId": bob.idOf()},
+			{"accountId": mine, "userId": "x"},
 		} {
 			for i, got := range b.accessRoutes(selection) {
 				assert.Equal(t, got.StatusCode, http.StatusNotFound)

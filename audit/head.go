@@ -3,31 +3,49 @@ package audit
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
+	"time"
 )
 
-// String returns the head as text that [ParseHead] reads: base64url of its JSON.
+// headText begins the text of a head.
+const headText = "audit1"
+
+// String returns the head as text that [ParseHead] reads: its fields, with colons
+// between them, in the form that docs/audit.md describes.
 func (h Head) String() string {
-	// Every field has a JSON form.
-	raw, _ := json.Marshal(h)
-	return base64.RawURLEncoding.EncodeToString(raw)
+	encode := base64.RawURLEncoding.EncodeToString
+	return strings.Join([]string{
+		headText, encode([]byte(h.OrganizationID)), strconv.FormatInt(h.Count, 10), encode(h.Hash),
+		strconv.FormatInt(h.At.UnixMicro(), 10), encode([]byte(h.KID)), encode(h.MAC),
+	}, ":")
 }
 
-// maxHead bounds the text of a head.
-const maxHead = 2048
+// maxHead bounds the text of a head, and headFields is how many it has.
+const (
+	maxHead    = 2048
+	headFields = 7
+)
 
 // ParseHead reads what [Head.String] wrote. It returns ErrInvalidHead for anything
 // else; whether the head was made here, [Service.Verify] finds out.
-func ParseHead(text string) (h Head, err error) {
-	if len(text) > maxHead {
+func ParseHead(text string) (Head, error) {
+	fields := strings.Split(text, ":")
+	if len(text) > maxHead || len(fields) != headFields || fields[0] != headText {
 		return Head{}, ErrInvalidHead
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil {
-		err = json.Unmarshal(raw, &h)
+	count, countErr := strconv.ParseInt(fields[2], 10, 64)
+	at, atErr := strconv.ParseInt(fields[4], 10, 64)
+	errs := []error{countErr, atErr}
+	var raw [4][]byte
+	for i, n := range []int{1, 3, 5, 6} {
+		b, err := base64.RawURLEncoding.Strict().DecodeString(fields[n])
+		raw[i], errs = b, append(errs, err)
 	}
-	if err != nil {
+	h := Head{OrganizationID: string(raw[0]), Count: count, Hash: raw[1], At: time.UnixMicro(at).UTC(), KID: string(raw[2]), MAC: raw[3]}
+	if err := errors.Join(errs...); err != nil || h.String() != text {
 		return Head{}, ErrInvalidHead.With(err)
 	}
 	return h, nil

@@ -48,12 +48,12 @@ type Link struct {
 // Head is the end of a chain: how many rows it has had, and the link of the last of
 // them, under a MAC. It says nothing of what is in the rows and may be kept anywhere.
 type Head struct {
-	OrganizationID string    `json:"organizationId"`
-	Count          int64     `json:"count"`
-	Hash           []byte    `json:"hash"`
-	At             time.Time `json:"at"`
-	KID            string    `json:"kid"`
-	MAC            []byte    `json:"mac"`
+	OrganizationID string
+	Count          int64
+	Hash           []byte
+	At             time.Time
+	KID            string
+	MAC            []byte
 }
 
 // Chain is the state of one organization's chain. Base is where it begins: its zero

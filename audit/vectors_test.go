@@ -131,15 +131,11 @@ func FuzzParseHead(f *testing.F) {
 	f.Add(Head{OrganizationID: "org", Count: 3, Hash: []byte{1}, At: time.Unix(0, 0).UTC(), KID: "k", MAC: []byte{2}}.String())
 	f.Add("")
 	f.Add("!!!")
-	f.Add("bnVsbA")
+	f.Add("audit1::1::0::")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := ParseHead(text)
-		if err != nil {
-			return
-		}
-		again, err := ParseHead(h.String())
-		if err == nil && again.String() != h.String() {
-			t.Errorf("%q reads as %v and then as %v", text, h, again)
+		if err == nil && h.String() != text {
+			t.Errorf("%q reads as %v", text, h)
 		}
 	})
 }

@@ -257,3 +257,20 @@ func TestR30_RowsThatWereForgedBeforeTheyWereSealedAreNamed(t *testing.T) {
 		assert.True(t, page.Items[0].Damaged && page.Items[1].Damaged && !page.Items[2].Damaged, "lists say so, too")
 	})
 }
+
+// The MAC of a row commits to its personal part: not even what was sealed for the very
+// row with the right key can take its place.
+func TestR30_ThePersonalPartIsTheOneThatWasRecorded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		w.record(t, "org", 2)
+		w.drain(t)
+		rows, err := w.store.Linked(t.Context(), "org", 0, 1)
+		assert.NoError(t, err)
+		other, err := w.keys.Seal(t.Context(), audit.SealedColumn().Field(rows[0].ID, "org"), []byte(strings.Repeat("b", 32)+`{"ip":"192.0.2.66"}`))
+		assert.NoError(t, err)
+		_, err = w.db.Statement("UPDATE "+entries+" SET personal = ? WHERE id = ?").Exec(t.Context(), other, rows[0].ID)
+		assert.NoError(t, err)
+		assert.Equal(t, w.findings(t.Context(), t, "org"), []audit.Finding{one(audit.Changed, 1)})
+	})
+}

@@ -148,7 +148,7 @@ func TestTheCodeOfAnotherFlowIsRefused(t *testing.T) {
 func TestWhoSaysNoAtTheProviderIsToldSo(t *testing.T) {
 	t.Parallel()
 	told := &refusals{}
-	eachIDP(t, func(t *testing.T, w *world, i *idp) {
+	eachApp(t, func(t *testing.T, w *world, i *idp) {
 		i.Deny("access_denied")
 		b := w.browser(t)
 		got := b.social(i)

@@ -1,7 +1,11 @@
 package tenon
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +17,8 @@ import (
 	"github.com/tenon-go/tenon/mail"
 	"github.com/tenon-go/tenon/notify"
 	"github.com/tenon-go/tenon/notify/notifybun"
+	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/tenancybun"
 )
 
 func (a *App) wireNotify() (err error) {
@@ -153,4 +159,112 @@ func (a *App) tellTrustReplayed(ctx context.Context, e auth.TrustReplayed) error
 		"A trusted browser was copied",
 		"Somebody used what only one of your browsers should know. It is not trusted any more, and signing in takes the second step again.",
 	}, map[string]any{"deviceId": e.DeviceID})
+}
+
+// maxManagers is how many of an organization's owner and admins hear of its news.
+const maxManagers = 100
+
+// organizationNews tells members what concerns them, and the owner and the admins who
+// joined and left. Whoever did it knows already.
+func (a *App) organizationNews() tenancy.Hooks {
+	places := tenancybun.New(a.DB)
+	return tenancy.Hooks{
+		MemberJoined: func(ctx context.Context, e tenancy.MemberJoined) error { return a.tellJoined(ctx, places, e) },
+		MemberLeft:   func(ctx context.Context, e tenancy.MemberLeft) error { return a.tellLeft(ctx, places, e) },
+		MemberRoleChanged: func(ctx context.Context, e tenancy.MemberRoleChanged) error {
+			role := strings.ReplaceAll(e.After.Role, ",", ", ")
+			return a.inOrganization(ctx, e.Organization, "role-changed", e.ActorID, []string{e.After.UserID},
+				news{fmt.Sprintf("Your role in %s changed", e.Organization.Name), "It is " + role + " now."}, map[string]any{"role": e.After.Role})
+		},
+		OwnershipOffered: func(ctx context.Context, e tenancy.OwnershipOffered) error {
+			if e.To == "" { // taken back
+				return nil
+			}
+			return a.inOrganization(ctx, e.Organization, "ownership-offered", e.From, []string{e.To},
+				news{fmt.Sprintf("You are offered the ownership of %s", e.Organization.Name), "You become its owner when you accept."}, nil)
+		},
+		OwnerChanged: func(ctx context.Context, e tenancy.OwnerChanged) error {
+			return a.inOrganization(ctx, e.Organization, "owner-changed", e.ActorID, []string{e.From, e.To},
+				news{fmt.Sprintf("%s has another owner", e.Organization.Name), ""}, map[string]any{"ownerId": e.To})
+		},
+		OrganizationDeleted: func(ctx context.Context, e tenancy.OrganizationDeleted) error {
+			return a.inOrganization(ctx, e.Organization, "deleted", e.ActorID, e.UserIDs(),
+				news{fmt.Sprintf("%s was deleted", e.Organization.Name), "You are not a member of it any more."}, nil)
+		},
+	}
+}
+
+// inOrganization tells everybody but the actor. It does not wait for who is just being
+// deleted: they may wait for the organization, which the transaction of ctx has locked.
+func (a *App) inOrganization(ctx context.Context, o tenancy.Organization, kind, actorID string, to []string, told news, data map[string]any) error {
+	to = slices.DeleteFunc(slices.Clone(to), func(id string) bool { return id == actorID })
+	for part := range slices.Chunk(to, notify.MaxRecipients) {
+		err := a.Notifications.Send(ctx, notify.Notification{
+			Category: notify.CategoryOrganization, Type: "organization." + kind, OrganizationID: o.ID, Recipients: part,
+			Title: told.title, Body: told.body, Data: data, NoWait: true,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tellJoined leaves the owner of a new organization out. An invitation was somebody
+// else's doing some time ago, so that its acceptance is news to whoever sent it, too.
+func (a *App) tellJoined(ctx context.Context, places *tenancybun.Store, e tenancy.MemberJoined) error {
+	if e.Member.UserID == e.Organization.OwnerID {
+		return nil
+	}
+	o, managers, err := places.Managers(ctx, e.Organization.ID, maxManagers)
+	if err != nil {
+		return err
+	}
+	who, err := a.nameOf(ctx, e.Member.UserID)
+	if err != nil {
+		return err
+	}
+	actor := e.ActorID
+	if e.InvitationID != "" {
+		actor = e.Member.UserID
+	}
+	managers = slices.DeleteFunc(managers, func(id string) bool { return id == e.Member.UserID })
+	data := map[string]any{"userId": e.Member.UserID, "role": e.Member.Role}
+	err = a.inOrganization(ctx, o, "member-joined", actor, managers, news{title: fmt.Sprintf("%s joined %s", who, o.Name)}, data)
+	if err != nil {
+		return err
+	}
+	return a.inOrganization(ctx, o, "joined", actor, []string{e.Member.UserID}, news{title: fmt.Sprintf("You are a member of %s now", o.Name)}, data)
+}
+
+func (a *App) tellLeft(ctx context.Context, places *tenancybun.Store, e tenancy.MemberLeft) error {
+	o, managers, err := places.Managers(ctx, e.Member.OrganizationID, maxManagers)
+	if errors.Is(err, tenancy.ErrNotFound) { // it went with its last member
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	who, err := a.nameOf(ctx, e.Member.UserID)
+	if err != nil {
+		return err
+	}
+	managers = slices.DeleteFunc(managers, func(id string) bool { return id == e.Member.UserID })
+	data := map[string]any{"userId": e.Member.UserID}
+	err = a.inOrganization(ctx, o, "member-left", e.ActorID, managers, news{title: fmt.Sprintf("%s left %s", who, o.Name)}, data)
+	if err != nil {
+		return err
+	}
+	return a.inOrganization(ctx, o, "removed", e.ActorID, []string{e.Member.UserID},
+		news{title: fmt.Sprintf("You are not a member of %s any more", o.Name), body: "Somebody who administers it removed you."}, nil)
+}
+
+// nameOf is how a user is called in texts that others read: what does not look like a
+// person's name is not repeated.
+func (a *App) nameOf(ctx context.Context, userID string) (string, error) {
+	users, err := a.users.Users(ctx, []string{userID})
+	if err != nil || len(users) == 0 {
+		return "Somebody", err
+	}
+	return cmp.Or(mail.PersonName(users[0].Name), "Somebody"), nil
 }

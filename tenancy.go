@@ -24,7 +24,7 @@ import (
 func (a *App) wireTenancy() (err error) {
 	cfg := a.cfg.Organizations
 	cfg.Users, cfg.People, cfg.Sessions = a.users, people{a.users}, activeOrganizations{a}
-	cfg.Hooks = tenancy.JoinHooks(a.forgetRoles(), a.leaveSessions(), a.auditOrganizations(), a.cfg.TenancyHooks)
+	cfg.Hooks = tenancy.JoinHooks(a.forgetRoles(), a.leaveSessions(), a.auditOrganizations(), a.organizationNews(), a.cfg.TenancyHooks)
 	cfg.OwnerPolicy = cmp.Or(a.cfg.OwnerPolicy, cfg.OwnerPolicy)
 	cfg.Now = a.DB.Now
 	if a.Organizations, err = tenancy.New(tenancybun.New(a.DB), cfg); err != nil {

@@ -92,14 +92,19 @@ type button struct{ Link, Label string }
 func (v view) Button(label string) button { return button{Link: v.Link, Label: label} }
 
 // Person returns the name if it looks like a person's, else "".
-func (v view) Person() string {
+func (v view) Person() string { return PersonName(v.Name) }
+
+// PersonName returns name if it looks like a person's, letters with what joins them and
+// 60 of these at most, and "" otherwise. Whoever puts a name that somebody else typed
+// into a text for others asks it.
+func PersonName(name string) string {
 	odd := func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsMark(r) && !strings.ContainsRune(" '’-", r)
 	}
-	if utf8.RuneCountInString(v.Name) > 60 || strings.ContainsFunc(v.Name, odd) {
+	if utf8.RuneCountInString(name) > 60 || strings.ContainsFunc(name, odd) {
 		return ""
 	}
-	return strings.TrimSpace(v.Name)
+	return strings.TrimSpace(name)
 }
 
 // Within says ExpiresIn in words, rounded down so that it never promises too

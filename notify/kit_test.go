@@ -11,7 +11,6 @@ import (
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/notify"
 	"github.com/tenon-go/tenon/notify/notifytest"
-	"github.com/tenon-go/tenon/problem"
 )
 
 // world is a Service on a store in memory.
@@ -23,27 +22,27 @@ type world struct {
 	now   time.Time
 }
 
-var errNoUser = problem.New(problem.NotFound, "USER_NOT_FOUND", "There is no such user.")
-
 // holder are users; those in gone do not exist.
 type holder struct {
 	fake *notifytest.Fake
 	gone []string
 	held []string
-	err  error
+
+	waited []bool
+	err    error
 }
 
-func (h *holder) Hold(ctx context.Context, id string) error {
+func (h *holder) HoldUsers(ctx context.Context, ids []string, wait bool) ([]string, error) {
 	switch {
 	case !h.fake.InTransaction(ctx):
-		return errors.New("held outside a transaction")
+		return nil, errors.New("held outside a transaction")
 	case h.err != nil:
-		return h.err
-	case slices.Contains(h.gone, id):
-		return errNoUser
+		return nil, h.err
 	}
-	h.held = append(h.held, id)
-	return nil
+	h.waited = append(h.waited, wait)
+	held := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(h.gone, id) })
+	h.held = append(h.held, held...)
+	return held, nil
 }
 
 // mailer keeps what it is given.

@@ -55,6 +55,11 @@ type Notification struct {
 	// NoMail keeps it from going by mail, whatever category and recipient say: for what
 	// is mailed otherwise.
 	NoMail bool
+	// NoWait passes over recipients whom another transaction is deleting or changing at
+	// this moment. Without it Send waits for that. Set it inside a transaction that has
+	// locked rows for which somebody who is being deleted may wait: the two would wait in
+	// a circle.
+	NoWait bool
 	// FromStranger says that somebody can cause it who has nothing to do with the
 	// recipient. Mails are then counted against the recipient's budget (rule R6).
 	FromStranger bool

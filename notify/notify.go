@@ -43,9 +43,10 @@ type Config struct {
 
 // Users is what the package needs of the users; authbun.Store is one.
 type Users interface {
-	// Hold keeps the user from being deleted until the transaction of ctx ends, or
-	// returns an error of the kind problem.NotFound.
-	Hold(ctx context.Context, id string) error
+	// HoldUsers keeps those of the users who exist from being deleted until the
+	// transaction of ctx ends, in the order of their ids, and returns them. Without wait
+	// it leaves out whom another transaction is just deleting or changing.
+	HoldUsers(ctx context.Context, ids []string, wait bool) (held []string, err error)
 }
 
 // Mailer mails notifications.

@@ -136,8 +136,12 @@ func TestR3_RecipientsAreHeldAndTheGonePassedOver(t *testing.T) {
 	assert.Equal(t, w.mails.to(), []string{"ada", "cyd"})
 	w.send(t, comment("bob"))
 	_, err := w.svc.SetPreference(t.Context(), "bob", "comments", notify.Mail, false)
-	assert.ErrorIs(t, err, errNoUser)
+	assert.ErrorIs(t, err, problem.ErrNotFound)
 	assert.Len(t, assert.Must(w.fake.Preferences(t.Context(), "", "bob"))(t), 0)
+	n := comment("ada")
+	n.NoWait = true
+	w.send(t, n)
+	assert.Equal(t, w.users.waited, []bool{true, true, true, false}) // two Sends, a preference, and this
 	w.users.err = problem.ErrUnavailable
 	assert.ErrorIs(t, w.svc.Send(t.Context(), comment("ada")), problem.ErrUnavailable)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/tenon-go/tenon/problem"
 )
 
 // Preference is a user's own choice: whether a category goes by a channel.
@@ -54,8 +56,8 @@ func (s *Service) Preferences(ctx context.Context, userID string) ([]Setting, er
 // default is not stored, so that the user follows it if it changes. It joins the
 // transaction of ctx and holds the user (rule R3).
 //
-// Errors: ErrUnknownCategory, ErrUnknownChannel, ErrCannotMute; of the kind
-// problem.NotFound where there is no such user.
+// Errors: ErrUnknownCategory, ErrUnknownChannel, ErrCannotMute; problem.ErrNotFound
+// where there is no such user.
 func (s *Service) SetPreference(ctx context.Context, userID, category string, ch Channel, enabled bool) (Setting, error) {
 	c, err := s.category(category)
 	if err != nil {
@@ -69,8 +71,12 @@ func (s *Service) SetPreference(ctx context.Context, userID, category string, ch
 		return Setting{}, ErrCannotMute
 	}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		if err := s.cfg.Users.Hold(ctx, userID); err != nil {
+		held, err := s.cfg.Users.HoldUsers(ctx, []string{userID}, true)
+		if err != nil {
 			return err
+		}
+		if len(held) == 0 {
+			return problem.ErrNotFound
 		}
 		if enabled == setting.Default {
 			return s.store.DropPreference(ctx, userID, c.Name, ch)

@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/tenon-go/tenon/problem"
 )
 
 // Send notifies the recipients of n, by the channels that each wants. It joins the
 // transaction of ctx, so that nobody hears of what did not happen, and holds the
-// recipients in it; without one it makes its own. A recipient who has one of n's key
+// recipients in it (rule R3); without one it makes its own. A recipient who has one of n's key
 // already, or mutes the category, or is gone, gets none, which is no error.
 //
 // Errors: ErrInvalidNotification, with what is wrong; problem.ErrUnavailable.
@@ -48,9 +46,12 @@ type sending struct {
 // send takes recipients in their order: two Sends to the same users wait for each
 // other and do not deadlock.
 func (s *Service) send(ctx context.Context, n sending, recipients []string) error {
-	held, err := s.hold(ctx, recipients)
-	if err != nil || len(held) == 0 {
-		return err
+	held, err := s.cfg.Users.HoldUsers(ctx, recipients, !n.NoWait)
+	if err != nil {
+		return fmt.Errorf("hold the recipients: %w", err)
+	}
+	if len(held) == 0 {
+		return nil
 	}
 	deviations, err := s.store.Preferences(ctx, n.category.Name, held...)
 	if err != nil {
@@ -77,22 +78,6 @@ func (s *Service) send(ctx context.Context, n sending, recipients []string) erro
 		}
 	}
 	return s.deliver(ctx, n, items, mailed)
-}
-
-// hold holds the recipients and leaves out those who are gone.
-func (s *Service) hold(ctx context.Context, recipients []string) ([]string, error) {
-	held := make([]string, 0, len(recipients))
-	for _, id := range recipients {
-		err := s.cfg.Users.Hold(ctx, id)
-		if problem.KindOf(err) == problem.NotFound {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("hold a recipient: %w", err)
-		}
-		held = append(held, id)
-	}
-	return held, nil
 }
 
 func (s *Service) stamp(item *Item) (err error) {

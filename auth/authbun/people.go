@@ -46,3 +46,26 @@ func (s *Store) HoldVersion(ctx context.Context, id string) (version int64, err 
 	}
 	return version, bundb.Wrap("authbun: hold a version", err)
 }
+
+// HoldUsers keeps those of the users who exist from being deleted until the transaction
+// of ctx ends, and returns them in the order of their ids, which is that in which it
+// takes them. Without wait it leaves out whom another transaction is just deleting or
+// changing in a way that keeps others from holding them. On SQLite the transaction is
+// the only writer already.
+func (s *Store) HoldUsers(ctx context.Context, ids []string, wait bool) (held []string, err error) {
+	if err := s.RequireTx(ctx); err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	query := s.Bun().NewSelect().Conn(s.Conn(ctx)).Table("tenon_users").Column("id").Where("id IN (?)", bun.List(ids)).OrderExpr("id")
+	switch {
+	case s.Dialect() != bundb.Postgres:
+	case wait:
+		query = query.For("KEY SHARE")
+	default:
+		query = query.For("KEY SHARE SKIP LOCKED")
+	}
+	if err := query.Scan(ctx, &held); err != nil {
+		return nil, bundb.Wrap("authbun: hold users", err)
+	}
+	return held, nil
+}

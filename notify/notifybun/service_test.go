@@ -20,7 +20,9 @@ import (
 // everybody are users who are never gone.
 type everybody struct{}
 
-func (everybody) Hold(context.Context, string) error { return nil }
+func (everybody) HoldUsers(_ context.Context, ids []string, _ bool) ([]string, error) {
+	return ids, nil
+}
 
 // letters counts mails.
 type letters struct{ n atomic.Int64 }

@@ -39,7 +39,7 @@ type Store struct {
 	holdMembership, holdAsMember, lockAsMember         bundb.Statement
 	addMember, setRole, removeMember                   bundb.Statement
 	offer, findOffer, withdraw                         bundb.Statement
-	roles, raiseRoles                                  bundb.Statement
+	roles, raiseRoles, managers                        bundb.Statement
 }
 
 var _ tenancy.Store = (*Store)(nil)
@@ -63,6 +63,6 @@ func New(db *bundb.DB) *Store {
 		lockAsMember: lock(asMemberSQL, "FOR NO KEY UPDATE OF o"),
 		addMember:    db.Statement(addMemberSQL), setRole: db.Statement(setRoleSQL), removeMember: db.Statement(removeMemberSQL),
 		offer: db.Statement(offerSQL), findOffer: db.Statement(findOfferSQL), withdraw: db.Statement(withdrawSQL),
-		roles: db.Statement(rolesSQL), raiseRoles: db.Statement(raiseRolesSQL),
+		roles: db.Statement(rolesSQL), raiseRoles: db.Statement(raiseRolesSQL), managers: db.Statement(managersSQL),
 	}
 }

@@ -153,7 +153,7 @@ func TestNewsDoNotWaitForWhoIsBeingDeleted(t *testing.T) {
 	go func() {
 		results <- w.Auth.DeleteUser(bundbtest.Flow(context.WithoutCancel(t.Context())), auth.Deletion{UserID: owner.UserID})
 	}()
-	parked.Wait(t) // the owner is locked, the organization not yet
+	parked.Wait(t)                                                  // the owner is locked, the organization not yet
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // whoever waits in a circle fails instead
 	defer cancel()
 	assert.NoError(t, w.db.InTx(ctx, func(ctx context.Context) error {

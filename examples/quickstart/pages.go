@@ -18,6 +18,7 @@ var web embed.FS
 type home struct {
 	Me      *session.Identity
 	Devices []session.Device
+	Unread  int // notifications
 	Form    form
 	Error   string
 	ErrorIn string // the form with the error
@@ -66,6 +67,10 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, status int, view h
 			return
 		}
 		view.Me, view.Devices = &me, devices
+		if view.Unread, err = s.app.Notifications.UnreadCount(r.Context(), me.User.ID); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		if r.URL.Query().Has("verified") {
 			view.Notice = "" // that of who comes from the mail, and is not signed in
 		}

@@ -99,6 +99,7 @@ func (s *server) handler() http.Handler {
 	mux.Handle("POST /enter-code", s.app.Middleware(s.app.RateLimit(tenon.RateLimitCode, http.HandlerFunc(s.enterCode))))
 	mux.Handle("POST /sign-out", s.app.Middleware(http.HandlerFunc(s.signOut)))
 	s.securityRoutes(mux)
+	s.notificationRoutes(mux)
 	mux.Handle("GET /style.css", file("web/style.css"))
 	mux.Handle("GET /codes.js", file("web/codes.js"))
 	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)
@@ -113,6 +114,7 @@ func (s *server) greet(w io.Writer, o options) {
 
   Start here   %[1]s/
   New          %[1]s/security (an authenticator app, passkeys, recovery codes)
+  Bell         %[1]s/notifications
   Mail         %[1]s/dev/mailbox
   OpenAPI      %[1]s%[2]s/openapi.json
   Database     %[3]s

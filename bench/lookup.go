@@ -161,10 +161,10 @@ func (f *fields) targets() []any {
 	return []any{
 		&s.ID, &s.UserID, &s.OrganizationID, &s.SecurityVersion, &f.channels,
 		&s.ProvenAt, &s.FreshAt, &f.freshChannels, &s.BrowserOnly, &f.ip, &s.UserAgent, &s.CreatedAt,
-		&s.LastSeenAt, &s.IdleEndsAt, &s.EndsAt, &s.Bearer, &s.ActorID, &s.ActorSessionID, bundb.ScanTime(&s.TrustedUntil),
+		&s.LastSeenAt, &s.IdleEndsAt, &s.EndsAt, &s.Bearer, &s.ActorID, &s.ActorSessionID, bundb.ScanTime(&s.TrustedUntil), &s.TeamID,
 		&f.Verifier.KID, &f.Verifier.MAC,
 		&u.Email, &u.Name, &u.Image, &u.EmailVerified, &u.Superuser, &u.SecondFactor, &u.CreatedAt, &u.UpdatedAt,
-		&f.Role, bundb.ScanTime(&f.SecondFactorPolicy.From), &f.SecondFactorPolicy.AcceptTrustedDevices,
+		&f.Role, bundb.ScanTime(&f.SecondFactorPolicy.From), &f.SecondFactorPolicy.AcceptTrustedDevices, &f.RolesVersion,
 	}
 }
 

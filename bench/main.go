@@ -49,6 +49,7 @@ func figures() []figure {
 		{"growth", growth},
 		{"refresh", refreshes},
 		{"cache", caches},
+		{"permission", permissions},
 	}
 }
 
@@ -65,7 +66,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 10, "rounds of which the medians are taken")
-	only := flag.String("only", "", "pattern of the figures to measure: lookup, signin, memory, envelope, signup, middleware, migrate, peers, growth, refresh, cache")
+	only := flag.String("only", "", "pattern of the figures to measure: lookup, signin, memory, envelope, signup, middleware, migrate, peers, growth, refresh, cache, permission")
 	child := flag.String("child", "", "for the bench itself: be the process whose memory is measured")
 	flag.Parse()
 	if *child != "" {

@@ -26,7 +26,7 @@ func (s *Service) SetActive(ctx context.Context, caller *principal.Principal, or
 		}
 		// Held before the session is touched: whoever ends the membership meanwhile waits,
 		// and clears the session then.
-		if err := s.store.Choose(ctx, organizationID, caller.UserID, s.now()); err != nil {
+		if err := s.choose(ctx, caller, organizationID); err != nil {
 			return err
 		}
 		if o, _, err = s.Enter(ctx, caller, organizationID); err != nil {
@@ -38,6 +38,16 @@ func (s *Service) SetActive(ctx context.Context, caller *principal.Principal, or
 		return Organization{}, fmt.Errorf("tenancy: set active: %w", err)
 	}
 	return o, nil
+}
+
+// choose remembers the choice, unless a superuser makes it who acts as the user: where
+// their own sessions start is theirs to say.
+func (s *Service) choose(ctx context.Context, caller *principal.Principal, organizationID string) error {
+	if caller.ImpersonatorID != "" {
+		_, _, err := s.store.HoldMembership(ctx, organizationID, caller.UserID)
+		return err
+	}
+	return s.store.Choose(ctx, organizationID, caller.UserID, s.now())
 }
 
 func (s *Service) activate(ctx context.Context, caller *principal.Principal, organizationID string) error {

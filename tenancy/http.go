@@ -105,14 +105,14 @@ func answer(w http.ResponseWriter, r *http.Request, v any, err error) {
 
 // nullable reads a text that null takes away; it is nil where the field is missing.
 func nullable(field string, raw json.RawMessage) (*string, error) {
-	if len(raw) == 0 {
-		return nil, nil
+	var text *string
+	if len(raw) > 0 {
+		text = new(string)
+		if err := json.Unmarshal(raw, text); err != nil { // null leaves it empty
+			return nil, problem.ErrValidation.WithFields(problem.FieldError{Field: field, Code: "INVALID_TYPE", Message: "must be a string or null"})
+		}
 	}
-	var text string
-	if err := json.Unmarshal(raw, &text); err != nil { // null leaves it empty
-		return nil, problem.ErrValidation.WithFields(problem.FieldError{Field: field, Code: "INVALID_TYPE", Message: "must be a string or null"})
-	}
-	return &text, nil
+	return text, nil
 }
 
 func orNull(s string) *string {

@@ -51,7 +51,7 @@ func (s *Service) Create(ctx context.Context, p CreateParams) (o Organization, o
 		if o, owner, err = s.create(ctx, p); err != nil || p.KeepActive {
 			return err
 		}
-		if err := s.store.Choose(ctx, o.ID, owner.UserID, s.now()); err != nil {
+		if err := s.choose(ctx, p.Caller, o.ID); err != nil {
 			return err
 		}
 		return s.activate(ctx, p.Caller, o.ID)

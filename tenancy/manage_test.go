@@ -180,6 +180,9 @@ func TestSetActiveIsRemembered(t *testing.T) {
 	for _, id := range []string{o.ID, "unknown"} {
 		assert.ErrorIs(t, set(caller("stranger", 1), id), tenancy.ErrNotFound)
 	}
+	acting := &principal.Principal{UserID: "member", SessionID: "theirs", Assurance: 1, ImpersonatorID: "root"}
+	assert.NoError(t, set(acting, own.ID))
+	assert.Equal(t, []string{sessions["member/theirs"], w.defaultOf(t, "member")}, []string{own.ID, o.ID}) // R22
 	dead := &principal.Principal{UserID: "member", SessionID: "dead"}
 	assert.ErrorIs(t, set(dead, own.ID), errGone)
 	assert.Equal(t, w.defaultOf(t, "member"), o.ID) // rolled back

@@ -260,7 +260,7 @@ func (s *Service) HasPermission(ctx context.Context, caller *principal.Principal
 // profiles describes members to each other.
 func (s *Service) profiles(ctx context.Context, members []Member) (map[string]Profile, error) {
 	if s.cfg.People == nil || len(members) == 0 {
-		return nil, nil
+		return map[string]Profile{}, nil
 	}
 	ids := make([]string, 0, len(members))
 	for _, m := range members {

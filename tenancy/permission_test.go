@@ -88,10 +88,17 @@ func TestTheHostsStatementsAndRoles(t *testing.T) {
 		user, resource, action string
 		want                   bool
 	}{
-		{"owner", "invoices", "write", true}, {"owner", "team", "archive", true}, {"owner", "team", "create", true},
-		{"admin", "invoices", "read", false}, {"billing", "invoices", "read", true}, {"billing", "invoices", "write", false},
-		{"member", "team", "archive", true}, {"member", "ac", "read", false},
-		{"both", "invoices", "read", true}, {"both", "team", "archive", true}, {"both", "invoices", "write", false},
+		{"owner", "invoices", "write", true},
+		{"owner", "team", "archive", true},
+		{"owner", "team", "create", true},
+		{"admin", "invoices", "read", false},
+		{"billing", "invoices", "read", true},
+		{"billing", "invoices", "write", false},
+		{"member", "team", "archive", true},
+		{"member", "ac", "read", false},
+		{"both", "invoices", "read", true},
+		{"both", "team", "archive", true},
+		{"both", "invoices", "write", false},
 	} {
 		if _, _, err := w.svc.Authorize(t.Context(), caller(c.user, 1), o.ID, c.resource, c.action); (err == nil) != c.want {
 			t.Errorf("%+v: %v", c, err)
@@ -206,11 +213,18 @@ func TestNobodyGrantsWhatTheyDoNotHave(t *testing.T) {
 		by, had, role string
 		want          bool
 	}{
-		{"owner", "", "admin", true}, {"owner", "", "billing,hr", true},
-		{"admin", "", "admin", true}, {"admin", "", "billing", false}, {"admin", "member", "hr", true},
+		{"owner", "", "admin", true},
+		{"owner", "", "billing,hr", true},
+		{"admin", "", "admin", true},
+		{"admin", "", "billing", false},
+		{"admin", "member", "hr", true},
 		{"admin", "billing", "admin,billing", true}, // theirs already
-		{"hr", "", "admin", false}, {"hr", "", "hr", true}, {"hr", "", "member", false}, {"hr", "member", "hr,member", true},
-		{"member", "", "member", true}, {"member", "", "admin", false},
+		{"hr", "", "admin", false},
+		{"hr", "", "hr", true},
+		{"hr", "", "member", false},
+		{"hr", "member", "hr,member", true},
+		{"member", "", "member", true},
+		{"member", "", "admin", false},
 	} {
 		_, by, err := w.svc.Membership(t.Context(), o.ID, c.by)
 		assert.NoError(t, err)

@@ -66,7 +66,7 @@ type Config struct {
 	// [Statements], which they may extend. Defaults to none.
 	Statements Permissions
 	// Roles are what members may do, by role. A role that is here replaces the built-in
-	// one; RoleOwner, which may do everything, can't be replaced. Defaults to RoleAdmin
+	// one, and one of the same name that an organization has made; RoleOwner, which may do everything, can't be replaced. Defaults to RoleAdmin
 	// and RoleMember as package doc describes them.
 	Roles map[string]Permissions
 	// People describes members to each other, and binds the offer of an ownership to

@@ -91,9 +91,9 @@ func (a arrival) id() Identity {
 // Hooks.SignInRefused. Errors: ErrState; those of provider.Client.Exchange and
 // provider.Identity.Mailbox; for a sign-in ErrNotAdmitted, ErrLinkFirst,
 // ErrSignUpDisabled, ErrTooMany, auth.ErrInvalidEmail, and those of hooks; for a link
-// ErrSessionChanged, ErrLinkedElsewhere, ErrTooMany, principal.ErrSecondFactorRequired; for a step-up ErrSessionChanged,
-// ErrNotReauthenticated, ErrOtherAccount, ErrNoStepUp, account.ErrSessionEnded;
-// auth.ErrInTransaction.
+// ErrSessionChanged, ErrLinkedElsewhere, ErrTooMany, principal.ErrSecondFactorRequired; for
+// a step-up ErrSessionChanged, ErrNotReauthenticated, ErrOtherAccount, ErrNoStepUp,
+// account.ErrSessionEnded; auth.ErrInTransaction.
 func (s *Service) Callback(ctx context.Context, p CallbackParams) (Result, error) {
 	if s.store.InTransaction(ctx) {
 		return Result{}, auth.ErrInTransaction
@@ -102,6 +102,9 @@ func (s *Service) Callback(ctx context.Context, p CallbackParams) (Result, error
 	from, err := s.provider(p.Provider)
 	if err != nil {
 		return Result{}, err
+	}
+	if isHandoff(p.Code) {
+		return Result{}, s.refuse(ctx, refused, ErrState.With(errors.New("the code is one of ours")))
 	}
 	f, err := s.findFlow(ctx, p.State, p.Provider, p.Browser)
 	if err != nil {

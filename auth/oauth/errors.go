@@ -11,7 +11,7 @@ var (
 	// ErrUnknownProvider means that the provider is not configured.
 	ErrUnknownProvider = problem.New(problem.NotFound, "PROVIDER_NOT_FOUND", "There is no sign-in with this service.")
 	// ErrState answers every callback whose state is nobody's, another browser's, another
-	// provider's, used or older than ten minutes, alike.
+	// provider's, used or older than ten minutes, alike, and those whose code is ours.
 	ErrState = problem.New(problem.Invalid, "STATE_MISMATCH",
 		"This sign-in was not started in this browser, took longer than ten minutes, or was finished before. Start again.")
 	// ErrScopes means that somebody asked for scopes that cannot be.

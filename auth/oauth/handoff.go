@@ -45,6 +45,14 @@ func (s *Service) handOff(ctx context.Context, a arrival, user auth.User) (token
 	return code, nil
 }
 
+// isHandoff reports whether a code that came to a callback is one of ours: somebody made
+// the callback of another provider the target of an app's flow, to have the code sent
+// there (rule R16).
+func isHandoff(code token.Secret) bool {
+	_, err := token.Parse(PurposeHandoff.Kind(), code.Reveal())
+	return err == nil
+}
+
 // RedeemParams are what a bearer client ends its flow with.
 type RedeemParams struct {
 	// Code came to the client's callbackURL.

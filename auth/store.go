@@ -69,7 +69,8 @@ type KindStore interface {
 // ProofStore records proofs of users who exist without one.
 type ProofStore interface {
 	// SetVerified records that the user's address is proven, and by what, and reports
-	// whether it was not before; where it was, it changes nothing. It returns ErrUserNotFound if the user is gone.
+	// whether it was not before; where it was, it changes nothing. It returns
+	// ErrUserNotFound if the user is gone.
 	SetVerified(ctx context.Context, userID, proof string, now time.Time) (bool, error)
 }
 

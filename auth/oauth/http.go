@@ -58,31 +58,26 @@ func (h *Handler) Routes() route.Table {
 	return slices.Concat(h.signInRoutes(), h.callbackRoutes(), h.ownRoutes(), h.accessRoutes())
 }
 
-// browser returns the token that an earlier flow left in the browser, or "": also where
-// other credentials make cookies count for nothing (rule R16).
-func (h *Handler) browser(r *http.Request) string {
+// Browser returns the token that an earlier flow left in the browser, for BeginParams; it is
+// empty where there is none, and where other credentials make cookies count for nothing
+// (rule R16).
+func (h *Handler) Browser(r *http.Request) string {
 	if len(r.Header.Values("Authorization")) > 0 || len(r.Header.Values("X-Api-Key")) > 0 {
 		return ""
 	}
 	return h.site.Cookies.Get(r, cookieBrowser)
 }
 
-// keepBrowser ties the browser to the flow that it began. A bearer client has nothing to
-// keep.
-func (h *Handler) keepBrowser(w http.ResponseWriter, b Begun) {
+// KeepBrowser leaves in the browser what ties it to the flow that it began; a bearer client
+// has nothing to keep. Hosts that call [Service.Begin] from pages of their own send the
+// browser to b.URL then. A form should not redirect there: Chromium holds what follows a
+// form to the form-action of the page that the form was on, so that a page in between is
+// better.
+func (h *Handler) KeepBrowser(w http.ResponseWriter, b Begun) {
 	if !b.Browser.IsZero() {
 		h.site.Cookies.Set(w, cookieBrowser, b.Browser.Reveal(), flowLife)
 	}
 }
-
-// Browser returns the token that an earlier flow left in the browser, for hosts that call
-// [Service.Begin] from pages of their own; it may be empty.
-func (h *Handler) Browser(r *http.Request) string { return h.browser(r) }
-
-// KeepBrowser leaves in the browser what ties it to the flow that it began. Hosts send it
-// to b.URL then. A form should not redirect there: Chromium holds what follows a form to
-// the form-action of the page that the form was on, so that a page in between is better.
-func (h *Handler) KeepBrowser(w http.ResponseWriter, b Begun) { h.keepBrowser(w, b) }
 
 // judge refuses targets that a browser may not be sent to.
 func (h *Handler) judge(targets ...string) error {

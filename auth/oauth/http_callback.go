@@ -76,7 +76,7 @@ func (h *Handler) Callback(w http.ResponseWriter, r *http.Request) {
 	query := only(r.URL.Query())
 	params := CallbackParams{
 		Provider: r.PathValue("provider"), State: query.Get("state"), Error: query.Get("error"), Issuer: query.Get("iss"), User: query.Get("user"),
-		Browser: h.browser(r), SignUp: h.cfg.Auth.Browser(r), TrustDevice: h.cfg.Auth.TrustedDevice(r),
+		Browser: h.Browser(r), SignUp: h.cfg.Auth.Browser(r), TrustDevice: h.cfg.Auth.TrustedDevice(r),
 		Caller: func() (account.Caller, error) { return h.cfg.Caller(r) },
 		Client: auth.ClientOf(r),
 	}

@@ -66,7 +66,7 @@ func (h *Handler) Link(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		begun, err = h.svc.BeginLink(r.Context(), caller, BeginParams{
 			Provider: body.Provider, CallbackURL: body.CallbackURL, ErrorCallbackURL: body.ErrorCallbackURL,
-			Scopes: body.Scopes, LoginHint: body.LoginHint, Browser: h.browser(r), Bearer: isBearer(r),
+			Scopes: body.Scopes, LoginHint: body.LoginHint, Browser: h.Browser(r), Bearer: isBearer(r),
 		})
 	}
 	h.answerBegun(w, r, body.beginRequest, begun, err)
@@ -117,7 +117,7 @@ func (h *Handler) StepUp(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		begun, err = h.svc.BeginStepUp(r.Context(), caller, BeginParams{
 			Provider: body.Provider, CallbackURL: body.CallbackURL, ErrorCallbackURL: body.ErrorCallbackURL,
-			Browser: h.browser(r), Bearer: isBearer(r),
+			Browser: h.Browser(r), Bearer: isBearer(r),
 		})
 	}
 	h.answerBegun(w, r, beginRequest{DisableRedirect: body.DisableRedirect}, begun, err)

@@ -102,7 +102,7 @@ func (h *Handler) SignIn(w http.ResponseWriter, r *http.Request) {
 		Scopes: body.Scopes, LoginHint: body.LoginHint, Bearer: tokens, Challenge: body.CodeChallenge,
 	}
 	if !tokens {
-		params.Browser = h.browser(r)
+		params.Browser = h.Browser(r)
 	}
 	begun, err := h.svc.Begin(r.Context(), params)
 	h.answerBegun(w, r, body.beginRequest, begun, err)
@@ -114,7 +114,7 @@ func (h *Handler) answerBegun(w http.ResponseWriter, r *http.Request, body begin
 		problem.Write(w, r, err)
 		return
 	}
-	h.keepBrowser(w, begun)
+	h.KeepBrowser(w, begun)
 	route.WriteJSON(w, r, http.StatusOK, beginResponse{URL: begun.URL, Redirect: !body.DisableRedirect})
 }
 

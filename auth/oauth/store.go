@@ -60,9 +60,9 @@ type GrantStore interface {
 	// its link, but for CreatedAt, which stays. A g without Refresh leaves that of a grant
 	// that has not ended: many providers give one at the first consent only. The generation
 	// grows by one either way, whatever g says, and nobody is at the provider for it any
-	// more. It returns
-	// ErrNotFound, and leaves the caller's transaction usable, where the link is gone or
-	// another user's: no grant outlives its link. Its caller holds the user.
+	// more. It returns ErrNotFound, and leaves the caller's transaction usable, where the
+	// link is gone or another user's: no grant outlives its link. Its caller holds the
+	// user.
 	PutGrant(ctx context.Context, g Grant) error
 	// FindGrant returns the grant of the user's link, or ErrNotFound.
 	FindGrant(ctx context.Context, userID, linkID string) (Grant, error)

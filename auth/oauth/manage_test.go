@@ -26,6 +26,7 @@ import (
 // keeping is a Service with fakes around it, for what owners do with their links.
 type keeping struct {
 	*oauth.Service
+	config   oauth.Config
 	links    *oauthtest.Fake
 	auth     *auth.Service
 	mailbox  *mailtest.Mailbox
@@ -80,7 +81,7 @@ func newKeeping(t *testing.T) *keeping {
 	assert.NoError(t, err)
 	acme := provider.OpenID("acme", "https://login.acme.example", "id", token.NewSecret("a client secret of more than thirty-two bytes"))
 	acme.Name = "Acme"
-	k.Service, err = oauth.New(k.links, oauth.Config{
+	k.config = oauth.Config{
 		Providers: []oauth.Provider{{Provider: acme, KeepTokens: true}},
 		Auth:      k.auth, Users: store, Sessions: k, Tokens: tokens, Keys: keys, Now: clock,
 		RedirectBase: "https://example.com/api/auth/callback/",
@@ -89,7 +90,8 @@ func newKeeping(t *testing.T) *keeping {
 			k.unlinked = append(k.unlinked, e)
 			return nil
 		}},
-	})
+	}
+	k.Service, err = oauth.New(k.links, k.config)
 	assert.NoError(t, err)
 	return k
 }
@@ -211,4 +213,32 @@ func TestUnlinkIsForTheFreshOwner(t *testing.T) {
 		}
 	}
 	assert.Equal(t, assert.Must(k.Ways(t.Context(), l.UserID))(t), 1)
+}
+
+// An issuer and a subject are one person. Where an issuer was copied to another server, or
+// subjects are read from elsewhere, they would be another's.
+func TestR19_OneIssuerIsOneServer(t *testing.T) {
+	t.Parallel()
+	first := provider.Provider{
+		ID: "first", Issuer: "https://idp.example", ClientID: "c", AuthURL: "https://idp.example/a", TokenURL: "https://idp.example/t",
+		UserInfoURL: "https://idp.example/u",
+	}
+	for name, change := range map[string]func(p *provider.Provider){
+		"another client":      func(p *provider.Provider) { p.ClientID = "d" },
+		"another token URL":   func(p *provider.Provider) { p.TokenURL = "https://evil.example/t" },
+		"another profile URL": func(p *provider.Provider) { p.UserInfoURL = "https://evil.example/u" },
+		"another subject":     func(p *provider.Provider) { p.Fields.Subject = []string{"id"} },
+		"discovered":          func(p *provider.Provider) { p.AuthURL, p.TokenURL, p.UserInfoURL = "", "", "" },
+	} {
+		second := first
+		second.ID = "second"
+		change(&second)
+		k := newKeeping(t)
+		cfg := k.config
+		cfg.Providers = []oauth.Provider{{Provider: first}, {Provider: second}}
+		_, err := oauth.New(k.links, cfg)
+		if (err == nil) != (name == "another client") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

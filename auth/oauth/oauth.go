@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,12 +40,14 @@ type Provider struct {
 // defaults but for Providers; the rest package oauthbun sets where the feature is a
 // value of tenon.Config. Fields without "Defaults to" are required.
 type Config struct {
-	// Providers are those that people may use. Their IDs must differ.
+	// Providers are those that people may use. Their IDs must differ, and those with one
+	// Issuer must be clients at one server: the same account is the same user by each.
 	Providers []Provider
 	// Client configures the calls to all of them. Its Now is set.
 	Client provider.Config
-	// ExplicitLinks refuses with ErrLinkFirst where an account would be linked because
-	// its provider proved the mailbox. Defaults to linking (rule R19).
+	// ExplicitLinks refuses with ErrLinkFirst where an account would be linked to a user
+	// who has proven the address, because its provider proved it, too. Defaults to linking
+	// (rule R19).
 	ExplicitLinks bool
 	// MaxPerUser is how many links a user may have, at most 100. Defaults to
 	// DefaultMaxPerUser.
@@ -138,9 +141,21 @@ func New(store Store, cfg Config) (*Service, error) {
 		if _, twice := s.providers[p.ID]; twice {
 			return nil, fmt.Errorf("oauth: config: there are two providers %q", p.ID)
 		}
+		for id, other := range s.providers {
+			if !samePeople(client.Provider(), other.Provider()) {
+				return nil, fmt.Errorf("oauth: config: providers %q and %q have one Issuer, and not the same people", id, p.ID)
+			}
+		}
 		s.providers[p.ID] = configured{Client: client, keepTokens: p.KeepTokens, noSignUp: p.NoSignUp}
 	}
 	return s, nil
+}
+
+// samePeople reports whether a subject is one person at both, unless the issuers differ: an
+// issuer that was copied to another server would make its users those of the first.
+func samePeople(a, b provider.Provider) bool {
+	return a.Issuer != b.Issuer || a.TokenURL == b.TokenURL && a.UserInfoURL == b.UserInfoURL &&
+		strings.Join(a.Fields.Subject, " ") == strings.Join(b.Fields.Subject, " ")
 }
 
 func (c Config) validate(store Store) error {

@@ -193,6 +193,13 @@ func (s *Service) adopt(ctx context.Context, a arrival, user auth.User) (whose, 
 	if err := s.cfg.Users.Hold(ctx, user.ID); err != nil {
 		return whose{}, err
 	}
+	held, err := s.cfg.Users.UserByID(ctx, user.ID)
+	switch {
+	case err != nil:
+		return whose{}, err
+	case held.SecurityVersion != user.SecurityVersion: // may have another address by now, or a second factor
+		return whose{}, errOvertaken
+	}
 	have, err := s.store.Links(ctx, user.ID)
 	if err != nil {
 		return whose{}, err
@@ -273,9 +280,10 @@ func (a arrival) image() string {
 	return image
 }
 
-// keepTokens keeps what the provider granted, where the host wants that.
+// keepTokens keeps what the provider granted, where the host wants that. Another client at
+// the same issuer, by which the account was linked, could make nothing of it.
 func (s *Service) keepTokens(ctx context.Context, a arrival, link Link) error {
-	if !a.from.keepTokens || link.ID == "" || a.tokens.Access.IsZero() {
+	if !a.from.keepTokens || link.Provider != a.from.ID() || a.tokens.Access.IsZero() {
 		return nil
 	}
 	scopes := a.tokens.Scopes

@@ -43,6 +43,9 @@ type AuditConfig struct {
 // auditFreshFor is how old a superuser's proof may be who reads everybody's trail.
 const auditFreshFor = time.Hour
 
+// refusalWithin bounds the record of a refusal.
+const refusalWithin = 5 * time.Second
+
 // refusalRule bounds how many refusals of one user are recorded: nobody fills the
 // trail by asking again and again.
 func refusalRule() ratelimit.Rule { return ratelimit.Rule{{Quota: 20, Window: time.Minute}} }
@@ -403,8 +406,11 @@ func (a *App) auditRefusals(r route.Route, next http.Handler) http.Handler {
 		if r.Access != route.Superuser {
 			entry.OrganizationID = caller.OrganizationID
 		}
-		if err := a.Audit.RecordFailure(req.Context(), entry); err != nil {
-			a.cfg.Logger.ErrorContext(req.Context(), "tenon: a refusal was not recorded", "error", err)
+		// Whoever hangs up is recorded all the same.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), refusalWithin)
+		defer cancel()
+		if err := a.Audit.RecordFailure(ctx, entry); err != nil {
+			a.cfg.Logger.ErrorContext(ctx, "tenon: a refusal was not recorded", "error", err)
 		}
 	})
 }

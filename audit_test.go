@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
 	"testing"
@@ -267,9 +268,39 @@ func TestRefusalsAreInTheTrail(t *testing.T) {
 		n := len(w.trail(t, refused))
 		assert.True(t, n > 1 && n <= 20, fmt.Sprint(n, " of 51"))
 		w.later()
-		b.post("/admin/ban-user", map[string]any{"userId": "x"})
+		r2 := b.request(http.MethodPost, "/admin/ban-user", "application/json", strings.NewReader(`{"userId":"x"}`))
+		gone, hangUp := context.WithCancel(r2.Context())
+		b.client.Transport = hangingUp{inProcess{w: w}, gone, hangUp}
+		b.do(r2)
 		assert.Len(t, w.trail(t, refused), n+1)
 	})
+}
+
+// hangingUp is a client that is gone as soon as the answer begins.
+type hangingUp struct {
+	inProcess
+	gone   context.Context //nolint:containedctx // the client's
+	hangUp context.CancelFunc
+}
+
+func (h hangingUp) RoundTrip(r *http.Request) (*http.Response, error) {
+	served := httptest.NewRequestWithContext(h.gone, r.Method, r.URL.RequestURI(), r.Body)
+	served.Header, served.Host, served.RemoteAddr = r.Header.Clone(), r.URL.Host, "192.0.2.1:4711"
+	recorder := httptest.NewRecorder()
+	h.w.Handler().ServeHTTP(hungUp{recorder, h.hangUp}, served)
+	response := recorder.Result()
+	response.Request = r
+	return response, nil
+}
+
+type hungUp struct {
+	*httptest.ResponseRecorder
+	hangUp context.CancelFunc
+}
+
+func (w hungUp) WriteHeader(status int) {
+	w.ResponseRecorder.WriteHeader(status)
+	w.hangUp()
 }
 
 func TestTheTrailHasItsReaders(t *testing.T) {

@@ -28,7 +28,8 @@ var enrolment = []string{
 	"POST /two-factor/verify-backup-code", "POST /two-factor/verify-otp", "POST /two-factor/send-otp",
 	"GET /passkey/generate-register-options", "POST /passkey/verify-registration", "GET /passkey/list-user-passkeys",
 	"GET /passkey/generate-step-up-options", "POST /passkey/verify-step-up", "POST /oauth/step-up", "GET /callback/{provider}",
-	"GET /magic-link/verify", // shows who is signed in, and is for everybody
+	// They show who is signed in, and are for everybody.
+	"GET /magic-link/verify", "GET /organization/accept-invitation",
 }
 
 // atHost lets a route of the host answer the browser.

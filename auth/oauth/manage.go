@@ -351,10 +351,10 @@ func (s *Service) provable(ctx context.Context, user auth.User) ([]Link, error) 
 // stepUp makes the caller's session fresh, with a new token, by what a provider says that
 // was proven since the flow began.
 func (s *Service) stepUp(ctx context.Context, c account.Caller, f flow, a arrival) (account.StepUpResult, error) {
-	// A proof from before says that somebody left a session open there. Providers tell
-	// whole seconds.
+	// A proof from before says that somebody left a session open there, and none that the
+	// provider does not say. Providers tell whole seconds.
 	at := a.identity.AuthenticatedAt
-	if at.IsZero() || at.Before(f.BegunAt.Truncate(time.Second).Add(-s.cfg.Client.Leeway)) {
+	if at.Before(f.BegunAt.Truncate(time.Second).Add(-s.cfg.Client.Leeway)) {
 		return account.StepUpResult{}, ErrNotReauthenticated
 	}
 	if at.After(a.at) {

@@ -184,13 +184,19 @@ func (s *Service) finish(ctx context.Context, f flow, caller account.Caller, a a
 	return Result{}, ErrState
 }
 
+// traceWithin bounds the record of what was not accepted. Whoever hangs up does not
+// prevent it.
+const traceWithin = 5 * time.Second
+
 // refuse leaves the trace of what was not accepted, and returns why. An outage decides
 // nothing and leaves none.
 func (s *Service) refuse(ctx context.Context, r Refused, cause error) error {
 	refusal, ok := errors.AsType[*problem.Error](cause)
-	if !ok || ctx.Err() != nil {
+	if !ok {
 		return cause
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceWithin)
+	defer cancel()
 	r.Code, r.Reason = refusal.Code, cause.Error()
 	s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "oauth: not accepted", slog.String("provider", r.Provider),
 		slog.String("purpose", r.Purpose), slog.String("code", r.Code), slog.String("reason", r.Reason))

@@ -406,6 +406,8 @@ func (s *Service) notProven(ctx context.Context, c account.Caller, answer error)
 	if !slices.ContainsFunc(wrong, func(target error) bool { return errors.Is(answer, target) }) {
 		return answer
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), traceWithin)
+	defer cancel()
 	ended, err := s.cfg.Sessions.RecordStepUpFailure(ctx, c.Principal)
 	switch {
 	case err != nil:

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -73,6 +76,29 @@ func TestEveryHookHasItsLineInTheTrail(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A package that begins to tell something is found here, and then listed in AuditHooks
+// or beside the feature that it is.
+func TestEveryPackageWithHooksIsInTheTrail(t *testing.T) {
+	t.Parallel()
+	var found []string
+	assert.NoError(t, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || strings.HasPrefix(entry.Name(), ".") && path != "."):
+			return filepath.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), "\ntype Hooks struct") {
+			found = append(found, filepath.ToSlash(filepath.Dir(path)))
+		}
+		return err
+	}))
+	assert.Equal(t, found, []string{"auth", "auth/oauth", "auth/passkey", "session", "tenancy", "tenancy/invitation", "tenancy/team"})
 }
 
 func TestTheJourneyIsInTheTrail(t *testing.T) {

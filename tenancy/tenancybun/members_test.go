@@ -256,6 +256,13 @@ func TestAHeldMembershipStays(t *testing.T) {
 		assert.NoError(t, lock(govern, c.ID))
 		return err
 	}))
+	role := assert.Must(c.svc.CreateRole(t.Context(), as(c.OwnerID), c.ID, "deputy", tenancy.Permissions{}))(t)
+	const remove = "SELECT id FROM tenon_organization_roles WHERE id = ? FOR UPDATE NOWAIT"
+	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+		_, err := c.svc.ResolveRoles(ctx, c.Organization, "member", "deputy")
+		assert.True(t, taken(lock(remove, role.ID)), "a role that is about to be given is not deleted")
+		return err
+	}))
 	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
 		_, _, err := tenancybun.New(db).LockOrganization(ctx, c.ID, m.UserID)
 		assert.True(t, taken(lock(govern, c.ID)), "the organization is locked")

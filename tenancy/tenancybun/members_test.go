@@ -263,6 +263,12 @@ func TestAHeldMembershipStays(t *testing.T) {
 		assert.True(t, taken(lock(remove, role.ID)), "a role that is about to be given is not deleted")
 		return err
 	}))
+	const destroy = "SELECT id FROM tenon_organizations WHERE id = ? FOR UPDATE NOWAIT"
+	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+		err := tenancybun.New(db).Choose(ctx, c.ID, m.UserID, db.Now())
+		assert.True(t, taken(lock(destroy, c.ID)) && taken(lock(change, m.ID)), "what a session is about to act in stays")
+		return err
+	}))
 	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
 		_, _, err := tenancybun.New(db).LockOrganization(ctx, c.ID, m.UserID)
 		assert.True(t, taken(lock(govern, c.ID)), "the organization is locked")

@@ -170,9 +170,11 @@ func compete(t *testing.T, refusal error, work func(n int) error) int64 {
 	var (
 		wg      sync.WaitGroup
 		winners atomic.Int64
+		start   = make(chan struct{})
 	)
 	for n := range 16 {
 		wg.Go(func() {
+			<-start
 			switch err := work(n); {
 			case err == nil:
 				winners.Add(1)
@@ -181,6 +183,7 @@ func compete(t *testing.T, refusal error, work func(n int) error) int64 {
 			}
 		})
 	}
+	close(start)
 	wg.Wait()
 	return winners.Load()
 }

@@ -91,7 +91,7 @@ func New[K comparable](cfg Config) (*Limiter[K], error) {
 func (cfg Config) validate() error {
 	var errs []error
 	if len(cfg.Rules) == 0 {
-		errs = append(errs, errors.New("Rules is required"))
+		errs = append(errs, errors.New("field Rules is required"))
 	}
 	for i, r := range cfg.Rules {
 		if err := r.validate(); err != nil {
@@ -102,7 +102,7 @@ func (cfg Config) validate() error {
 		errs = append(errs, fmt.Errorf("MaxKeys %d is not from 1 to %d", cfg.MaxKeys, mostMaxKeys))
 	}
 	if cfg.Now == nil {
-		errs = append(errs, errors.New("Now is required"))
+		errs = append(errs, errors.New("field Now is required"))
 	}
 	return errors.Join(errs...)
 }

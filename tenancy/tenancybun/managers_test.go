@@ -25,7 +25,8 @@ func TestManagersAreTheOwnerAndTheAdmins(t *testing.T) {
 		for i, m := range []tenancy.Member{
 			{UserID: "young", Role: "billing,admin", CreatedAt: mine.CreatedAt.Add(time.Hour)},
 			{UserID: "old", Role: "admin", CreatedAt: mine.CreatedAt.Add(-time.Hour)},
-			{UserID: "alike", Role: "admin-of-mail,superadmin"}, {UserID: "member", Role: "member"},
+			{UserID: "alike", Role: "admin-of-mail,superadmin"},
+			{UserID: "member", Role: "member"},
 			{UserID: "neighbour", Role: "admin", OrganizationID: other.ID},
 		} {
 			m.ID = uuid.NewString()

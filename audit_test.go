@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,13 +140,13 @@ func TestTheJourneyIsInTheTrail(t *testing.T) {
 func TestPromise1_TheTrailTellsOnlyWhatHappened(t *testing.T) {
 	t.Parallel()
 	refusal := errors.New("the host says no")
-	refuse := false
+	var refuse sync.Map // whom, since both databases run at once
 	each(t, func(t *testing.T, w *world) {
 		w.user(t, email)
 		before := len(w.trail(t, everywhere()))
-		refuse = true
 		attempt, err := w.Auth.ProvePassword(t.Context(), auth.SignInParams{Email: email, Password: password})
 		assert.NoError(t, err)
+		refuse.Store(attempt.UserID(), true)
 		_, err = w.Auth.Complete(t.Context(), attempt)
 		assert.ErrorIs(t, err, refusal)
 		assert.Len(t, w.trail(t, everywhere()), before)
@@ -159,14 +160,14 @@ func TestPromise1_TheTrailTellsOnlyWhatHappened(t *testing.T) {
 		all := w.trail(t, everywhere())
 		assert.Len(t, all, before+1)
 		assert.Equal(t, all[before].Outcome, audit.Failure)
-		refuse = false
+		refuse.Delete(attempt.UserID())
 		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
 			_, err := w.Auth.Complete(ctx, attempt)
 			return err
 		})
 	}, func(c *tenon.Config) {
-		c.AuthHooks.SignedIn = func(context.Context, auth.SignedIn) error {
-			if refuse {
+		c.AuthHooks.SignedIn = func(_ context.Context, e auth.SignedIn) error {
+			if _, no := refuse.Load(e.UserID); no {
 				return refusal
 			}
 			return nil

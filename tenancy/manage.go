@@ -99,6 +99,10 @@ type UpdateParams struct {
 // joins the transaction of ctx. Errors: those of Authorize; problem.ErrValidation;
 // ErrSlugTaken.
 func (s *Service) Update(ctx context.Context, p UpdateParams) (o Organization, err error) {
+	if p.Name != nil { // the caller's stays as it was typed
+		name := *p.Name
+		p.Name = &name
+	}
 	if err := checkAll(p.Name, p.Slug, p.Logo, p.Metadata); err != nil {
 		return Organization{}, err
 	}

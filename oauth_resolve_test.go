@@ -275,19 +275,17 @@ func TestABannedUserDoesNotComeInByAProvider(t *testing.T) {
 func TestNewUsersOfProvidersPassTheHostsHooks(t *testing.T) {
 	t.Parallel()
 	no := errors.New("the host says no")
-	var veto error
-	var told []string
-	hooks := func(c *tenon.Config) {
-		veto, told = no, nil
-		tell := func(what string) { told = append(told, what) }
-		c.AuthHooks = auth.Hooks{
-			BeforeSignUp:  func(context.Context, auth.BeforeSignUp) error { tell("before"); return veto },
-			UserCreated:   func(_ context.Context, e auth.UserCreated) error { tell("created " + e.User.EmailProof); return nil },
-			BeforeSession: func(_ context.Context, e auth.BeforeSession) error { tell("session " + e.Channels[0]); return nil },
-			SignedIn:      func(_ context.Context, e auth.SignedIn) error { tell("in " + e.Channels[0]); return nil },
-		}
-	}
 	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) {
+		veto, told := no, []string(nil)
+		tell := func(what string) { told = append(told, what) }
+		hooks := func(c *tenon.Config) {
+			c.AuthHooks = auth.Hooks{
+				BeforeSignUp:  func(context.Context, auth.BeforeSignUp) error { tell("before"); return veto },
+				UserCreated:   func(_ context.Context, e auth.UserCreated) error { tell("created " + e.User.EmailProof); return nil },
+				BeforeSession: func(_ context.Context, e auth.BeforeSession) error { tell("session " + e.Channels[0]); return nil },
+				SignedIn:      func(_ context.Context, e auth.SignedIn) error { tell("in " + e.Channels[0]); return nil },
+			}
+		}
 		i := &idp{Provider: oauthtest.NewProvider(t, db.Now)}
 		w := newWorld(t, db, i.into(), hooks)
 		i.is("1", email)

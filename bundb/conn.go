@@ -31,7 +31,7 @@ func (d *DB) conn(ctx context.Context) Queryer {
 		return txConn{s}
 	}
 	d.clock.refresh(ctx)
-	return d.sqldb
+	return d.pool(ctx)
 }
 
 // txConn is a transaction as the statements of one scope see it.
@@ -56,19 +56,20 @@ func (c txConn) QueryRowContext(ctx context.Context, query string, args ...any) 
 }
 
 // finished is the context of a statement that came after the end of its
-// transaction. database/sql looks at it first, so the statement fails with
-// sql.ErrTxDone before it reaches a connection.
+// transaction, or does not belong in it. database/sql looks at it first, so the
+// statement fails with err before it reaches a connection.
 type finished struct {
 	context.Context //nolint:containedctx // it is a context, with another end
 	done            chan struct{}
+	err             error
 }
 
-func newFinished(ctx context.Context) finished {
+func newFinished(ctx context.Context, err error) finished {
 	done := make(chan struct{})
 	close(done)
-	return finished{ctx, done}
+	return finished{ctx, done, err}
 }
 
 func (f finished) Done() <-chan struct{} { return f.done }
 
-func (f finished) Err() error { return sql.ErrTxDone }
+func (f finished) Err() error { return f.err }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -53,9 +54,25 @@ type Config struct {
 	// ScanRow, where set, runs the query of [Statement.Scan] on the pool and scans
 	// its first row. Like StatementArgs it belongs to the package of the driver.
 	ScanRow func(ctx context.Context, pool *sql.DB, query string, args, dest []any) error
+	// RowSecurity, where set, switches row-level security on, which is
+	// PostgreSQL's alone: on SQLite it is refused with ErrRowSecurity. Defaults to
+	// off, where scopes are still compared but not enforced by the database.
+	RowSecurity *RowSecurity
 	// Listen, where set, is what [DB.Listen] does. It belongs to the package of the
 	// driver, too.
 	Listen func(ctx context.Context, pool *sql.DB, channel string, heard func()) error
+}
+
+// RowSecurity is how row-level security is used.
+type RowSecurity struct {
+	// SystemDSN names the same database with the role that the system's scope runs
+	// as. The role of the pool itself must not be a member of it.
+	SystemDSN string
+	// MaxSystemConns bounds the pool of the system's scope. Defaults to 16.
+	MaxSystemConns int
+	// System is that pool. It belongs to the package of the driver, which makes it
+	// of SystemDSN; hosts leave it empty.
+	System *sql.DB
 }
 
 // DB is one database with its transactions, its clock and its migrations. Make
@@ -63,6 +80,7 @@ type Config struct {
 // with their New. It is safe for concurrent use.
 type DB struct {
 	sqldb   *sql.DB
+	system  *sql.DB // of the system's scope; nil where row security is off
 	bun     *bun.DB
 	dialect Dialect
 	prefix  []any
@@ -94,6 +112,9 @@ func New(sqldb *sql.DB, dialect schema.Dialect, cfg Config) (*DB, error) {
 	default:
 		return nil, fmt.Errorf("bundb: there is no support for the dialect %s", name)
 	}
+	if err := d.secure(cfg.RowSecurity); err != nil {
+		return nil, err
+	}
 	d.bun = bun.NewDB(sqldb, dialect)
 	return d, nil
 }
@@ -108,7 +129,8 @@ func (d *DB) Dialect() Dialect { return d.dialect }
 
 // Ping reports whether the database answers as the library needs it, and reads its
 // clock. An outage is problem.ErrUnavailable; settings of PostgreSQL under which
-// queries would be misread are ErrSettings.
+// queries would be misread are ErrSettings, and roles under which row security
+// would hold nobody back are ErrRowSecurity.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.sqldb.PingContext(ctx); err != nil {
 		return Wrap("bundb: ping", err)
@@ -116,8 +138,17 @@ func (d *DB) Ping(ctx context.Context) error {
 	if err := d.checkSettings(ctx); err != nil {
 		return Wrap("bundb: check the settings", err)
 	}
+	if err := d.checkRoles(ctx); err != nil {
+		return Wrap("bundb: check the roles", err)
+	}
 	return Wrap("bundb: read the clock", d.clock.sync(ctx))
 }
 
-// Close closes the pool. A host that made the pool itself may close it instead.
-func (d *DB) Close() error { return d.bun.Close() }
+// Close closes the pools. A host that made the pool itself may close it instead.
+func (d *DB) Close() error {
+	err := d.bun.Close()
+	if d.secured() {
+		err = errors.Join(err, d.system.Close())
+	}
+	return err
+}

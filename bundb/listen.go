@@ -14,7 +14,8 @@ func (d *DB) Notify(ctx context.Context, channel string) error {
 	}
 	// Without the transaction: PostgreSQL lets all transactions that notify commit
 	// one after the other.
-	_, err := d.conn(d.withScope(ctx, nil)).ExecContext(ctx, "SELECT pg_notify($1, '')", channel)
+	ctx = carry(d.withScope(ctx, nil), carried{})
+	_, err := d.conn(ctx).ExecContext(ctx, "SELECT pg_notify($1, '')", channel)
 	return Wrap("bundb: notify", err)
 }
 

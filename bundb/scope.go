@@ -19,6 +19,9 @@ type root struct {
 	// lost means that the database ended the transaction on its own, or that a
 	// savepoint could not be undone: nothing may be written or committed any more.
 	lost atomic.Bool
+	// foreign means that the host began it; once gives it its scope.
+	foreign bool
+	once    sync.Once
 }
 
 // scope is a transaction or one savepoint in it.
@@ -26,6 +29,7 @@ type scope struct {
 	db    *DB
 	tx    *sql.Tx
 	root  *root
+	rows  RowScope // whose rows its statements see
 	ended atomic.Bool
 
 	mu    sync.Mutex
@@ -41,17 +45,24 @@ func (d *DB) withScope(ctx context.Context, s *scope) context.Context {
 	return context.WithValue(ctx, txKey{d}, s)
 }
 
-func newScope(d *DB, tx *sql.Tx, r *root) *scope { return &scope{db: d, tx: tx, root: r} }
+func newScope(d *DB, tx *sql.Tx, r *root, rows RowScope) *scope {
+	return &scope{db: d, tx: tx, root: r, rows: rows}
+}
 
 // alive reports whether the scope may still run statements.
 func (s *scope) alive() bool { return !s.ended.Load() && !s.root.lost.Load() }
 
-// guard returns ctx, or one that fails every statement where the scope is over.
+// guard returns ctx, or one that fails every statement where the scope is over or
+// ctx asks for the rows of another.
 func (s *scope) guard(ctx context.Context) context.Context {
-	if s.alive() {
-		return ctx
+	s.root.join(ctx, s)
+	switch {
+	case !s.alive():
+		return newFinished(ctx, sql.ErrTxDone)
+	case ScopeOf(ctx) != s.rows || s.rows.System && s.root.foreign && s.db.secured():
+		return newFinished(ctx, ErrScope)
 	}
-	return newFinished(ctx)
+	return ctx
 }
 
 // noticed looks at the error of a statement. SQLite ends a whole transaction
@@ -91,17 +102,24 @@ func (s *scope) takeAfter() []func(context.Context) {
 
 // inSavepoint runs fn as a part of the transaction that can be undone alone.
 func (d *DB) inSavepoint(ctx context.Context, outer *scope, fn func(context.Context) error) error {
+	inner := carriedBy(ctx)
+	if err := outer.rows.mayEnter(inner); err != nil {
+		return fmt.Errorf("bundb: savepoint: %w", err)
+	}
 	name := fmt.Sprintf("tenon_%d", outer.root.savepoints.Add(1))
-	if _, err := (txConn{outer}).ExecContext(ctx, "SAVEPOINT "+name); err != nil {
+	if _, err := (txConn{outer}).ExecContext(carry(ctx, carried{RowScope: outer.rows}), "SAVEPOINT "+name); err != nil {
 		return Wrap("bundb: savepoint", err)
 	}
-	s := newScope(d, outer.tx, outer.root)
+	s := newScope(d, outer.tx, outer.root, inner.RowScope)
 	released := false
 	defer func() {
 		if !released {
 			s.undo(ctx, name)
 		}
 	}()
+	if err := s.enter(ctx, outer.rows); err != nil {
+		return err
+	}
 	if err := fn(d.withScope(ctx, s)); err != nil {
 		return err
 	}
@@ -109,6 +127,10 @@ func (d *DB) inSavepoint(ctx context.Context, outer *scope, fn func(context.Cont
 		return fmt.Errorf("bundb: release savepoint: %w", sql.ErrTxDone)
 	}
 	s.ended.Store(true)
+	// What is set in a savepoint outlives its release; undoing it undoes that too.
+	if err := outer.enter(ctx, s.rows); err != nil {
+		return err
+	}
 	if err := s.exec(ctx, "RELEASE SAVEPOINT "+name); err != nil {
 		return Wrap("bundb: release savepoint", err)
 	}

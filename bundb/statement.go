@@ -40,7 +40,7 @@ func (s Statement) Scan(ctx context.Context, args []any, dest ...any) error {
 		return s.QueryRow(ctx, args...).Scan(dest...)
 	}
 	d.clock.refresh(ctx)
-	return d.scanRow(ctx, d.sqldb, s.query, s.args(args), dest)
+	return d.scanRow(ctx, d.pool(ctx), s.query, s.args(args), dest)
 }
 
 // Query runs the statement and returns its rows, which the caller closes.

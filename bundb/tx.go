@@ -25,7 +25,10 @@ var (
 // and a statement with it fails with sql.ErrTxDone.
 //
 // Called with a transaction in ctx, InTx makes a savepoint: an error undoes only
-// what fn did, and the caller may go on. The isolation is READ
+// what fn did, and the caller may go on. The scope of ctx is the one of the
+// transaction or savepoint, and a statement under another fails with ErrScope; so
+// does a savepoint that would leave the scope around it, see [SwitchScope]. When
+// fn has ended in whatever way, the scope before it is back. The isolation is READ
 // COMMITTED whatever the server's default, and nothing is retried.
 //
 // On SQLite transactions queue here for the one writer and then begin as
@@ -56,9 +59,9 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context) error) ([]fu
 		return nil, err
 	}
 	defer leave()
-	s := newScope(d, nil, &root{})
+	s := newScope(d, nil, &root{}, ScopeOf(ctx))
 	txCtx := d.withScope(ctx, s)
-	if s.tx, err = d.sqldb.BeginTx(txCtx, d.options()); err != nil {
+	if s.tx, err = d.pool(ctx).BeginTx(txCtx, d.options()); err != nil {
 		return nil, Wrap("bundb: begin", err)
 	}
 	// The deferred rollback serves errors, panics and runtime.Goexit alike; after
@@ -95,8 +98,12 @@ func (s *scope) commit(ctx context.Context) error {
 // after a successful commit it calls committed, which runs what was registered
 // with [DB.AfterCommit]. After a rollback it must not. Calling committed again
 // does nothing.
+//
+// With row security on, the first statement under the ctx gives the transaction
+// the scope of ctx, which stays until the transaction ends. The system's scope
+// cannot join: its role is another, and everything fails with ErrScope.
 func (d *DB) WithSQLTx(ctx context.Context, tx *sql.Tx) (_ context.Context, committed func()) {
-	s := newScope(d, tx, &root{})
+	s := newScope(d, tx, &root{foreign: true}, ScopeOf(ctx))
 	return d.withScope(ctx, s), func() {
 		s.ended.Store(true)
 		runAll(d.detached(ctx), s.takeAfter())

@@ -60,7 +60,7 @@ func rows(t testing.TB, db *bundb.DB, name string) [][]byte {
 // table returns the values of a query.
 func table(t testing.TB, db *bundb.DB, query string) [][]any {
 	t.Helper()
-	result, err := readAll(unseen(context.Background()), db, query)
+	result, err := readAll(bundb.ForSystem(unseen(context.Background())), db, query)
 	if err != nil {
 		t.Fatalf("bundbtest: read the database: %v", err)
 	}

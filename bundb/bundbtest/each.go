@@ -117,6 +117,7 @@ func Broken(t testing.TB, db *bundb.DB) *bundb.DB {
 type source struct {
 	dialect bundb.Dialect
 	dsn     string
+	system  string // the data source name of the system's scope; empty: no row security
 	clock   *Clock
 }
 
@@ -133,6 +134,9 @@ func (s source) open(t testing.TB) *bundb.DB {
 		WrapConnector: func(c driver.Connector) driver.Connector {
 			return connector{c, &testDriver{source: s, clock: s.clock, faults: faults}}
 		},
+	}
+	if s.system != "" {
+		cfg.RowSecurity = &bundb.RowSecurity{SystemDSN: s.system, MaxSystemConns: poolSize}
 	}
 	open := sqlite.Open
 	if s.dialect == bundb.Postgres {

@@ -7,7 +7,6 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // listen is bundb.DB.Listen on a connection of its own.
@@ -19,8 +18,8 @@ func listen(ctx context.Context, pool *sql.DB, channel string, heard func()) err
 	defer conn.Close()
 	var lost error
 	err = conn.Raw(func(c any) error {
-		own, ok := c.(*stdlib.Conn)
-		if !ok {
+		own := unwrapped(context.Background(), c)
+		if own == nil {
 			return errForeign
 		}
 		lost = hear(ctx, own.Conn(), channel, heard)

@@ -44,16 +44,55 @@ const (
 // unless dsn has a connect_timeout; a database that does not answer is
 // problem.ErrUnavailable.
 func Open(ctx context.Context, dsn string, cfg bundb.Config) (*bundb.DB, error) {
+	sqldb, err := openPool(dsn, cfg, cfg.MaxOpenConns, cfg.RowSecurity != nil)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.RowSecurity, err = systemPool(cfg); err != nil {
+		return nil, errors.Join(err, sqldb.Close())
+	}
+	db, err := newDB(sqldb, cfg)
+	if err == nil {
+		err = db.Ping(ctx)
+	}
+	if err != nil {
+		err = errors.Join(fmt.Errorf("postgres: open: %w", err), sqldb.Close())
+		if cfg.RowSecurity != nil {
+			err = errors.Join(err, cfg.RowSecurity.System.Close())
+		}
+		return nil, err
+	}
+	return db, nil
+}
+
+// systemPool returns the row security of cfg with its pool, nil where it is off.
+func systemPool(cfg bundb.Config) (*bundb.RowSecurity, error) {
+	if cfg.RowSecurity == nil {
+		return nil, nil //nolint:nilnil // off is off
+	}
+	r := *cfg.RowSecurity
+	size := r.MaxSystemConns
+	if size == 0 {
+		size = minOpenConns
+	}
+	var err error
+	r.System, err = openPool(r.SystemDSN, cfg, size, false)
+	return &r, err
+}
+
+func openPool(dsn string, cfg bundb.Config, size int, scoped bool) (*sql.DB, error) {
 	conf, err := parse(dsn)
 	if err != nil {
 		return nil, err
 	}
 	var c driver.Connector = stdlib.GetConnector(*conf, stdlib.OptionAfterConnect(timesInUTC))
+	if scoped {
+		c = scopedConnector{c}
+	}
 	if cfg.WrapConnector != nil {
 		c = cfg.WrapConnector(c)
 	}
 	sqldb := sql.OpenDB(c)
-	size := cfg.MaxOpenConns
 	if size == 0 {
 		size = max(minOpenConns, connsPerCore*runtime.NumCPU())
 	}
@@ -61,21 +100,22 @@ func Open(ctx context.Context, dsn string, cfg bundb.Config) (*bundb.DB, error) 
 	sqldb.SetMaxIdleConns(size)
 	sqldb.SetConnMaxIdleTime(connMaxIdleTime)
 	sqldb.SetConnMaxLifetime(connMaxLifetime)
-	db, err := New(sqldb, cfg)
-	if err == nil {
-		err = db.Ping(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("postgres: open: %w", err), sqldb.Close())
-	}
-	return db, nil
+	return sqldb, nil
 }
 
 // New makes a DB of a pool that the host opened with the database/sql driver of
 // pgx v5. It does no I/O. Choose pgx.QueryExecModeExec as the pool's default mode,
 // as Open does, and call Ping once: it refuses a server whose settings would let
-// values out of their quotes. MaxOpenConns and WrapConnector have no effect.
+// values out of their quotes. MaxOpenConns and WrapConnector have no effect, and
+// RowSecurity, which needs connections of Open's making, is bundb.ErrRowSecurity.
 func New(sqldb *sql.DB, cfg bundb.Config) (*bundb.DB, error) {
+	if cfg.RowSecurity != nil {
+		return nil, fmt.Errorf("postgres: row security needs Open: %w", bundb.ErrRowSecurity)
+	}
+	return newDB(sqldb, cfg)
+}
+
+func newDB(sqldb *sql.DB, cfg bundb.Config) (*bundb.DB, error) {
 	cfg.StatementArgs, cfg.Listen = nil, nil
 	if !cfg.NoStatementCache {
 		cfg.StatementArgs = []any{pgx.QueryExecModeCacheStatement}
@@ -145,8 +185,8 @@ func scanRaw(ctx context.Context, pool *sql.DB, query string, args, dest []any) 
 	}
 	defer conn.Close()
 	return conn.Raw(func(c any) error {
-		own, ok := c.(*stdlib.Conn)
-		if !ok {
+		own := unwrapped(ctx, c)
+		if own == nil {
 			return errForeign
 		}
 		err := own.Conn().QueryRow(ctx, query, args...).Scan(natives(dest)...)
@@ -155,6 +195,20 @@ func scanRaw(ctx context.Context, pool *sql.DB, query string, args, dest []any) 
 		}
 		return err
 	})
+}
+
+// unwrapped returns the driver's own connection, nil where something stands before
+// it that has to see the statement.
+func unwrapped(ctx context.Context, c any) *stdlib.Conn {
+	switch c := c.(type) {
+	case *stdlib.Conn:
+		return c
+	case *scopedConn:
+		if !bundb.ScopeOf(ctx).Open() {
+			return c.Conn
+		}
+	}
+	return nil
 }
 
 // natives replaces the targets of bundb.ScanTime by ones that pgx fills without

@@ -65,7 +65,7 @@ func Open(ctx context.Context, path string, cfg bundb.Config) (*bundb.DB, error)
 }
 
 // New makes a DB of a pool that the host opened with the driver modernc.org/sqlite
-// and with [DSN]. It does no I/O. MaxOpenConns and WrapConnector have no effect.
+// and with [DSN]. It does no I/O. RowSecurity is bundb.ErrRowSecurity. MaxOpenConns and WrapConnector have no effect.
 func New(sqldb *sql.DB, cfg bundb.Config) (*bundb.DB, error) {
 	if cfg.WrapConnector == nil { // what is wrapped wants to see every statement
 		cfg.ScanRow = (&prepared{statements: map[string]*sql.Stmt{}}).scanRow

@@ -1,0 +1,138 @@
+package bundb
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/tenon-go/tenon/problem"
+)
+
+// ErrScope means that a call would leave the scope of the transaction that it is a
+// part of: for another organization or user, or between a scope of the
+// application and the system's. See the section on row security.
+var ErrScope = problem.New(problem.Internal, "SCOPE_CHANGED", "The call would leave the scope of its transaction.")
+
+// RowScope says whose rows are open to the statements under a ctx, where row
+// security is on. The zero value opens no row of a secured table.
+type RowScope struct {
+	// Organization opens the rows of one organization, User those of one user.
+	// Both may be set.
+	Organization, User string
+	// System opens all rows, by running as another role. The other fields are
+	// empty then.
+	System bool
+}
+
+// scopeKey finds the carried scope in a context. It is the same for all databases.
+type scopeKey struct{}
+
+// carried is a scope and whether a change of organization or user is meant.
+type carried struct {
+	RowScope
+	switched bool
+}
+
+func carriedBy(ctx context.Context) carried {
+	c, _ := ctx.Value(scopeKey{}).(carried)
+	return c
+}
+
+func carry(ctx context.Context, c carried) context.Context {
+	return context.WithValue(ctx, scopeKey{}, c)
+}
+
+// ScopeOf returns the scope that ctx carries.
+func ScopeOf(ctx context.Context) RowScope { return carriedBy(ctx).RowScope }
+
+// ForOrganization returns ctx with the scope of an organization, beside that of the
+// user if there is one. It leaves the system scope. Say it where it has been
+// proven that the caller may act there, not where the rows are asked for: a scope
+// that follows the arguments of a query guards nothing.
+func ForOrganization(ctx context.Context, id string) context.Context {
+	s := ScopeOf(ctx)
+	return carry(ctx, carried{RowScope: RowScope{Organization: id, User: s.User}})
+}
+
+// ForUser returns ctx with the scope of a user, beside that of the organization if
+// there is one: the user's own rows, among them memberships in every organization.
+// It leaves the system scope.
+func ForUser(ctx context.Context, id string) context.Context {
+	s := ScopeOf(ctx)
+	return carry(ctx, carried{RowScope: RowScope{Organization: s.Organization, User: id}})
+}
+
+// ForSystem returns ctx with the system's scope, which is for workers and for what
+// happens before anyone is known, such as looking a token up. Its statements run
+// as another role on a pool of their own, and so never in a transaction of the
+// application.
+func ForSystem(ctx context.Context) context.Context {
+	return carry(ctx, carried{RowScope: RowScope{System: true}})
+}
+
+// SwitchScope returns ctx with the scope of another organization and user, and
+// states that the change is meant: [DB.InTx] with it makes a savepoint of another
+// scope inside a transaction, and restores the scope around it when it ends.
+// An empty id closes the rows of that kind.
+func SwitchScope(ctx context.Context, organizationID, userID string) context.Context {
+	return carry(ctx, carried{RowScope: RowScope{Organization: organizationID, User: userID}, switched: true})
+}
+
+// Setting returns the statement that gives the open transaction this scope until it
+// ends, with its arguments, for PostgreSQL. It belongs to the package of the driver.
+func (r RowScope) Setting() (query string, args []any) {
+	return "SELECT set_config('" + organizationSetting + "', $1, true), set_config('" + userSetting + "', $2, true)",
+		[]any{r.Organization, r.User}
+}
+
+// Open reports whether the scope opens any rows to the application's role. It
+// belongs to the package of the driver.
+func (r RowScope) Open() bool { return r.Organization != "" || r.User != "" }
+
+// mayEnter returns ErrScope unless a transaction in scope r may have a part in
+// scope c: one that adds to it, or differs by intention. A transaction cannot
+// change its role.
+func (r RowScope) mayEnter(c carried) error {
+	gains := func(from, to string) bool { return from == "" || from == to }
+	switch {
+	case r.System != c.System:
+		return ErrScope
+	case c.switched, gains(r.Organization, c.Organization) && gains(r.User, c.User):
+		return nil
+	}
+	return ErrScope
+}
+
+// enter gives the transaction the scope of s where it differs from what it has.
+func (s *scope) enter(ctx context.Context, has RowScope) error {
+	if !s.db.secured() || s.rows == has {
+		return nil
+	}
+	query, args := s.rows.Setting()
+	_, err := s.tx.ExecContext(context.WithoutCancel(ctx), query, args...)
+	return Wrap("bundb: set the scope", err)
+}
+
+// join gives a transaction that the host began the scope of its ctx, before the
+// first statement. Where that fails, nothing runs in it any more.
+func (r *root) join(ctx context.Context, s *scope) {
+	if !r.foreign || !s.db.secured() {
+		return
+	}
+	r.once.Do(func() {
+		query, args := s.rows.Setting()
+		if _, err := s.tx.ExecContext(context.WithoutCancel(ctx), query, args...); err != nil {
+			r.lost.Store(true)
+		}
+	})
+}
+
+// secured reports whether row security is on.
+func (d *DB) secured() bool { return d.system != nil }
+
+// pool returns the pool for the scope in ctx.
+func (d *DB) pool(ctx context.Context) *sql.DB {
+	if d.secured() && ScopeOf(ctx).System {
+		return d.system
+	}
+	return d.sqldb
+}

@@ -45,6 +45,43 @@
 // SQLite itself ends a transaction, after an interrupted write or a full disk, all
 // further statements of it fail.
 //
+// # Row security
+//
+// On PostgreSQL a second wall can stand behind the WHERE of each query: with
+// Config.RowSecurity the database itself shows the rows of one scope only (rule
+// R29). The scope travels in ctx; say it once, where it is proven who acts:
+//
+//	ctx = bundb.ForUser(ctx, userID)                 // the user's own rows
+//	ctx = bundb.ForOrganization(ctx, organizationID) // and those of the organization
+//	ctx = bundb.ForSystem(ctx)                       // all rows: workers, the lookup of tokens
+//
+// A ctx without a scope sees nothing in a secured table. The scope holds for each
+// transaction and for each statement outside of one, Bun's and the host's on the
+// same pool included; such a statement becomes a transaction of its own, which costs
+// three round trips more, so that those who run several begin one. A statement that
+// the host prepares on the pool with database/sql has no scope.
+//
+// Three roles take part. The owner of the tables migrates, and runs the script
+// that [PolicySQL] makes. The application's role is the pool's: it owns nothing and
+// cannot get past the policies, which [DB.Ping] and so Open check. The system's role
+// has a pool of its own, with Config.RowSecurity.SystemDSN.
+//
+//	script, err := bundb.PolicySQL(
+//		bundb.Roles{App: "app", System: "app_system"},
+//		append(tenancybun.Secured(), bundb.SecuredTable{Table: "projects", Organization: "organization_id"})...)
+//	...
+//	db, err := postgres.Open(ctx, dsn, bundb.Config{RowSecurity: &bundb.RowSecurity{SystemDSN: systemDSN}})
+//	...
+//	err = db.CheckSecured(ctx, tables...) // that the script has run
+//
+// A transaction keeps its scope. A savepoint may add to it; to leave it for another
+// organization or user must be stated with [SwitchScope]; and the system's scope
+// never mixes with the others, being another connection. All else is ErrScope, on
+// SQLite and without row security too, so that a test on any database finds it.
+//
+// The wall stops a query that forgot its WHERE. It does not stop whoever can run SQL
+// of their own choice in the application's role: they can set a scope as we do.
+//
 // # Lock order
 //
 // Transactions that touch several rows take them in one order, so that they do not

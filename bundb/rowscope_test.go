@@ -210,10 +210,13 @@ func TestR29_ATransactionKeepsItsScopeUnlessTheChangeIsStated(t *testing.T) {
 			return add(ctx, db, "b")
 		}))
 		assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+			assert.ErrorIs(t, db.InTx(bundb.ForSystem(ctx), nothing), bundb.ErrScope)
 			return db.InTx(bundb.ForOrganization(ctx, "red"), func(ctx context.Context) error { return add(ctx, db, "c") })
 		}))
 		assert.NoError(t, db.InTx(bundb.ForSystem(t.Context()), func(ctx context.Context) error {
 			assert.ErrorIs(t, add(bundb.ForOrganization(ctx, "red"), db, "x"), bundb.ErrScope)
+			assert.ErrorIs(t, db.InTx(bundb.ForOrganization(ctx, "red"), nothing), bundb.ErrScope)
+			assert.ErrorIs(t, db.InTx(bundb.SwitchScope(ctx, "red", ""), nothing), bundb.ErrScope)
 			return add(ctx, db, "d")
 		}))
 		assert.Equal(t, ids(t, db), "abcd")
@@ -231,6 +234,7 @@ func TestR29_TheHostsOwnTransactionGetsTheScopeOfItsContext(t *testing.T) {
 		tx, err := db.Bun().DB.BeginTx(begun, nil)
 		assert.NoError(t, err)
 		ctx, committed := db.WithSQLTx(red, tx)
+		assert.Equal(t, seen(ctx, t, db), "ra rb")
 		assert.NoError(t, db.InTx(bundb.SwitchScope(ctx, "blue", ""), func(ctx context.Context) error {
 			assert.Equal(t, seen(ctx, t, db), "ba bb")
 			return nil

@@ -22,6 +22,19 @@ func Schema() bundb.Schema {
 	return bundb.Schema{Name: "audit", FS: files}
 }
 
+// Secured returns whose the rows of the package's tables are, for row security. The
+// scope of an organization reads and adds entries and changes none; whoever is known
+// or not adds those that belong to no organization. Sealing, verifying, erasing and
+// retention are the system's.
+func Secured() []bundb.SecuredTable {
+	const own = "organization_id = " + bundb.ScopedOrganization
+	return []bundb.SecuredTable{
+		{Table: "tenon_audit_entries", ReadIf: own, InsertIf: own + " OR organization_id = ''"},
+		{Table: "tenon_audit_chains", ReadIf: own},
+		{Table: "tenon_audit_sealer"},
+	}
+}
+
 // Sealed lists the columns that hold sealed values, for re-encryption.
 func Sealed() []crypto.SealedColumn { return []crypto.SealedColumn{audit.SealedColumn()} }
 

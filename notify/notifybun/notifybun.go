@@ -29,6 +29,14 @@ func Schema() bundb.Schema {
 	return bundb.Schema{Name: "notify", FS: files}
 }
 
+// Secured returns whose the rows of the package's tables are, for row security: a
+// notification is open to its recipient and to the organization that it is about,
+// which adds it. Preferences belong to no organization and are read when another
+// user's action notifies; they stay outside.
+func Secured() []bundb.SecuredTable {
+	return []bundb.SecuredTable{{Table: "tenon_notifications", Organization: "organization_id", User: "user_id"}}
+}
+
 // Store implements notify.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB

@@ -19,6 +19,27 @@ func Schema() bundb.Schema {
 	return bundb.Schema{Name: "tenancy", FS: files}
 }
 
+// Secured returns whose the rows of the package's tables are, for row security. An
+// organization's scope opens all that is its own; a user's lets read, and not
+// change, the own memberships and what they are memberships of.
+func Secured() []bundb.SecuredTable {
+	const own = "user_id = " + bundb.ScopedUser
+	return []bundb.SecuredTable{
+		{
+			Table: "tenon_organizations", Organization: "id",
+			ReadIf: "id IN (SELECT m.organization_id FROM tenon_members AS m WHERE m." + own + ")",
+		},
+		{Table: "tenon_members", Organization: "organization_id", ReadIf: own},
+		{Table: "tenon_organization_roles", Organization: "organization_id"},
+		{Table: "tenon_invitations", Organization: "organization_id"},
+		{
+			Table: "tenon_teams", Organization: "organization_id",
+			ReadIf: "id IN (SELECT m.team_id FROM tenon_team_members AS m WHERE m." + own + ")",
+		},
+		{Table: "tenon_team_members", Organization: "organization_id", ReadIf: own},
+	}
+}
+
 // SessionJoin is what the statement that looks sessions up needs to know of the
 // user's place in the session's organization: the role, empty where there is
 // none (rule R18), what the organization demands of its members (rule R13), and the version

@@ -20,8 +20,9 @@ const (
 	insertMark = `INSERT INTO tenon_migrations (package, number, name, checksum, applied_at) VALUES (?, ?, ?, ?, ?)`
 	deleteMark = `DELETE FROM tenon_migrations WHERE package = ? AND number = ?`
 	// lockMarks makes one caller at a time change this database's tables. The key
-	// holds the schema, so that several in one database do not wait for each other.
-	lockMarks = `SELECT pg_advisory_xact_lock(1952804462, hashtext(current_schema()))`
+	// holds the schema, so that several in one database do not wait for each other. A
+	// migration fails where row security would hide rows from it.
+	lockMarks = `SELECT pg_advisory_xact_lock(1952804462, hashtext(current_schema())), set_config('row_security', 'off', true)`
 )
 
 // Migrate applies the migrations that are not applied yet, in the order of the

@@ -109,14 +109,14 @@ func TestR29_AStatementOfItsOwnIsCommittedWithItsRows(t *testing.T) {
 	var id string
 	assert.NoError(t, add.QueryRow(red, "r1", "red", "eve").Scan(&id))
 	assert.NoError(t, add.Scan(red, []any{"r2", "red", "eve"}, &id))
-	rows, err := add.Query(red, "r3", "red", "eve")
+	rows, err := add.Query(red, "r3", "red", "eve") //nolint:sqlclosecheck // read to the end, which closes
 	assert.NoError(t, err)
 	assert.True(t, rows.Next(), "a row")
 	assert.False(t, rows.Next(), "a second row")
 	assert.NoError(t, rows.Err())
 	rows, err = add.Query(red, "r4", "red", "eve")
 	assert.NoError(t, err)
-	assert.NoError(t, rows.Close())
+	assert.NoError(t, rows.Close()) //nolint:sqlclosecheck // the close is what is tried
 	assert.Error(t, add.QueryRow(red, "x", "blue", "eve").Scan(&id))
 	_, err = db.Bun().NewRaw("INSERT INTO tenon_papers VALUES ('r5', 'red', 'eve')").Conn(db.Conn(red)).Exec(red)
 	assert.NoError(t, err)
@@ -332,6 +332,57 @@ func TestR29_CheckSecuredFindsTablesThatAreOpen(t *testing.T) {
 	}
 	assert.ErrorIs(t, db.CheckSecured(ctx, bundb.SecuredTable{Table: "tenon_missing"}), sql.ErrNoRows)
 	assert.ErrorIs(t, owner.CheckSecured(ctx, paperTable()), bundb.ErrRowSecurity)
+}
+
+// A host's table, in a schema of its own, with ids of another type.
+func TestR29_AHostsOwnTableIsSecuredAlike(t *testing.T) {
+	t.Parallel()
+	owner := bundbtest.Postgres(t)
+	ctx := t.Context()
+	var schema string
+	assert.NoError(t, owner.Statement("SELECT current_schema()::text").Scan(ctx, nil, &schema))
+	_, err := owner.Raw(ctx).ExecContext(ctx, `CREATE TABLE projects (name text, "Org" uuid)`)
+	assert.NoError(t, err)
+	table := bundb.SecuredTable{Table: schema + ".projects", Organization: "Org", IDType: "uuid", ReadIf: "name = 'public'"}
+	db := bundbtest.Secured(t, owner, table)
+	assert.NoError(t, db.CheckSecured(ctx, table))
+	const red, blue = "0198c0de-0000-7000-8000-000000000001", "0198c0de-0000-7000-8000-000000000002"
+	count := func(ctx context.Context) (n int) {
+		assert.NoError(t, db.Statement("SELECT count(*) FROM projects").Scan(ctx, nil, &n))
+		return n
+	}
+	for _, id := range []string{red, blue} {
+		in := bundb.ForOrganization(ctx, id)
+		for _, name := range []string{"public", "private"} {
+			_, err := db.Statement("INSERT INTO projects VALUES (?, ?)").Exec(in, name, id)
+			assert.NoError(t, err)
+		}
+	}
+	assert.Equal(t, []int{count(ctx), count(bundb.ForOrganization(ctx, red)), count(bundb.ForSystem(ctx))}, []int{2, 3, 4})
+	_, err = db.Raw(ctx).ExecContext(ctx, "SELECT count(*) FROM projects WHERE name = 'private'")
+	assert.NoError(t, err)
+}
+
+// Policies that are forced bind the owner of the tables. A migration that changes
+// rows would pass over most of them in silence.
+func TestR29_AMigrationThatPoliciesWouldNarrowFails(t *testing.T) {
+	t.Parallel()
+	db, owner := library(t)
+	ctx := t.Context()
+	var app string
+	assert.NoError(t, db.Statement("SELECT current_user::text").Scan(ctx, nil, &app))
+	_, err := owner.Raw(ctx).ExecContext(ctx, "ALTER TABLE tenon_papers OWNER TO "+app)
+	assert.NoError(t, err)
+	schema := papers()
+	for _, file := range []string{"sqlite/0002_ids.up.sql", "sqlite/0002_ids.down.sql", "postgres/0002_ids.up.sql", "postgres/0002_ids.down.sql"} {
+		schema.FS.(fstest.MapFS)[file] = &fstest.MapFile{Data: []byte("UPDATE tenon_papers SET id = upper(id);")}
+	}
+	_, err = db.Migrate(ctx, schema)
+	assert.Error(t, err)
+	assert.Contains(t, err.Error(), "row-level security")
+	done, err := owner.Migrate(ctx, schema)
+	assert.NoError(t, err)
+	assert.Len(t, done, 1)
 }
 
 func TestR29_SQLiteRefusesRowSecurity(t *testing.T) {

@@ -61,11 +61,13 @@ func TestR29_AStoreMethodWithoutItsWhereYieldsNothingOfTheNeighbour(t *testing.T
 	t.Parallel()
 	db, owner := twins(t)
 	ctx, store := t.Context(), careless{tenancybun.New(db)}
-	for _, c := range []struct {
-		ctx  context.Context
-		want int
-	}{{ctx, 0}, {bundb.ForOrganization(ctx, "green"), 0}, {bundb.ForUser(ctx, "bob"), 0}, {bundb.ForUser(ctx, "ada"), 2}, {bundb.ForSystem(ctx), 2}} {
-		assert.Equal(t, len(assert.Must(store.Members(c.ctx, "blue"))(t)), c.want)
+	for want, scopes := range map[int][]context.Context{
+		0: {ctx, bundb.ForOrganization(ctx, "green"), bundb.ForUser(ctx, "bob")},
+		2: {bundb.ForUser(ctx, "ada"), bundb.ForSystem(ctx)},
+	} {
+		for _, ctx := range scopes {
+			assert.Len(t, assert.Must(store.Members(ctx, "blue"))(t), want)
+		}
 	}
 	found := assert.Must(store.Members(bundb.ForOrganization(ctx, "red"), "blue"))(t)
 	assert.Equal(t, len(found), 1)

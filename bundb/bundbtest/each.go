@@ -113,6 +113,18 @@ func Broken(t testing.TB, db *bundb.DB) *bundb.DB {
 	return broken
 }
 
+// Plain returns another pool on the data of db whose connections are not wrapped, as
+// in production and for benchmarks: without [ClockOf], which it keeps to, and
+// [FaultsOf]. It is closed when the test ends.
+func Plain(t testing.TB, db *bundb.DB) *bundb.DB {
+	t.Helper()
+	s := driverOf(db).source
+	s.clock = driverOf(db).clock
+	plain := s.connect(t, nil)
+	t.Cleanup(func() { _ = plain.Close() })
+	return plain
+}
+
 // source says where the data of a test are.
 type source struct {
 	dialect bundb.Dialect
@@ -127,14 +139,21 @@ func (s source) open(t testing.TB) *bundb.DB {
 		s.clock = NewClock()
 	}
 	faults := newFaults(t, s.dialect)
-	cfg := bundb.Config{
-		Clock:        s.clock.Now,
-		MaxOpenConns: poolSize,
-		WriterWait:   writerWait,
-		WrapConnector: func(c driver.Connector) driver.Connector {
-			return connector{c, &testDriver{source: s, clock: s.clock, faults: faults}}
-		},
-	}
+	db := s.connect(t, func(c driver.Connector) driver.Connector {
+		return connector{c, &testDriver{source: s, clock: s.clock, faults: faults}}
+	})
+	faults.db = db
+	t.Cleanup(func() {
+		faults.Disarm()
+		_ = db.Close() // a test may have broken it on purpose
+	})
+	return db
+}
+
+// connect opens the database, where wrap may stand between.
+func (s source) connect(t testing.TB, wrap func(driver.Connector) driver.Connector) *bundb.DB {
+	t.Helper()
+	cfg := bundb.Config{Clock: s.clock.Now, MaxOpenConns: poolSize, WriterWait: writerWait, WrapConnector: wrap}
 	if s.system != "" {
 		cfg.RowSecurity = &bundb.RowSecurity{SystemDSN: s.system, MaxSystemConns: poolSize}
 	}
@@ -146,11 +165,6 @@ func (s source) open(t testing.TB) *bundb.DB {
 	if err != nil {
 		t.Fatalf("bundbtest: %v", err)
 	}
-	faults.db = db
-	t.Cleanup(func() {
-		faults.Disarm()
-		_ = db.Close() // a test may have broken it on purpose
-	})
 	return db
 }
 

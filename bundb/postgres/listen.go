@@ -18,7 +18,7 @@ func listen(ctx context.Context, pool *sql.DB, channel string, heard func()) err
 	defer conn.Close()
 	var lost error
 	err = conn.Raw(func(c any) error {
-		own := unwrapped(context.Background(), c)
+		own := unwrapped(c)
 		if own == nil {
 			return errForeign
 		}

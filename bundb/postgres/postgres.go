@@ -185,11 +185,15 @@ func scanRaw(ctx context.Context, pool *sql.DB, query string, args, dest []any) 
 	}
 	defer conn.Close()
 	return conn.Raw(func(c any) error {
-		own := unwrapped(ctx, c)
+		own := unwrapped(c)
 		if own == nil {
 			return errForeign
 		}
-		err := own.Conn().QueryRow(ctx, query, args...).Scan(natives(dest)...)
+		scan := scanOne
+		if _, ok := c.(*scopedConn); ok && bundb.ScopeOf(ctx).Open() {
+			scan = scanScoped
+		}
+		err := scan(ctx, own.Conn(), query, args, natives(dest))
 		if err != nil && pgconn.SafeToRetry(err) {
 			return driver.ErrBadConn
 		}
@@ -197,18 +201,20 @@ func scanRaw(ctx context.Context, pool *sql.DB, query string, args, dest []any) 
 	})
 }
 
-// unwrapped returns the driver's own connection, nil where something stands before
-// it that has to see the statement.
-func unwrapped(ctx context.Context, c any) *stdlib.Conn {
+// unwrapped returns the driver's own connection, nil where something else than a
+// scope stands before it.
+func unwrapped(c any) *stdlib.Conn {
 	switch c := c.(type) {
 	case *stdlib.Conn:
 		return c
 	case *scopedConn:
-		if !bundb.ScopeOf(ctx).Open() {
-			return c.Conn
-		}
+		return c.Conn
 	}
 	return nil
+}
+
+func scanOne(ctx context.Context, conn *pgx.Conn, query string, args, dest []any) error {
+	return conn.QueryRow(ctx, query, args...).Scan(dest...)
 }
 
 // natives replaces the targets of bundb.ScanTime by ones that pgx fills without

@@ -98,6 +98,29 @@ func (c *scopedConn) alone(ctx context.Context) (driver.Tx, error) {
 
 func (c *scopedConn) raw() *pgx.Conn { return c.Conn.Conn() }
 
+// scanScoped sends the scope and the statement as one pipeline, which PostgreSQL runs
+// in one transaction: one round trip instead of four. The statement is not prepared.
+func scanScoped(ctx context.Context, conn *pgx.Conn, query string, args, dest []any) error {
+	if len(args) > 0 {
+		if _, ok := args[0].(pgx.QueryExecMode); ok { // a batch takes none
+			args = args[1:]
+		}
+	}
+	var batch pgx.Batch
+	setting, values := bundb.ScopeOf(ctx).Setting()
+	batch.Queue(setting, values...)
+	batch.Queue(query, args...)
+	results := conn.SendBatch(ctx, &batch)
+	_, err := results.Exec()
+	if err == nil {
+		err = results.QueryRow().Scan(dest...)
+	}
+	if closing := results.Close(); err == nil {
+		err = closing // that of the commit
+	}
+	return err
+}
+
 // scopedRows are the rows of a statement with a transaction of its own, which ends
 // with them.
 type scopedRows struct {

@@ -130,21 +130,17 @@ type scopedRows struct {
 	ended bool
 }
 
-// Next implements driver.Rows. database/sql drops the error of closing rows that
-// are read to their end, so the commit comes before.
+// Next implements driver.Rows.
 func (r *scopedRows) Next(dest []driver.Value) error {
 	err := r.Rows.Next(dest)
 	if !errors.Is(err, io.EOF) {
 		r.err = errors.Join(r.err, err)
-		return err
-	}
-	if closing := r.Close(); closing != nil {
-		return closing
 	}
 	return err
 }
 
-// Close implements driver.Rows.
+// Close implements driver.Rows. database/sql closes rows that are read to their end
+// and keeps the error for Err.
 func (r *scopedRows) Close() error {
 	err := r.Rows.Close()
 	if r.ended {

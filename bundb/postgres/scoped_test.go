@@ -77,7 +77,7 @@ func TestR29_AStatementThatIsGivenUpLeavesTheConnectionClean(t *testing.T) {
 		assert.NoError(t, err)
 		assert.True(t, rows.Next(), "a row")
 		cancel()
-		_ = rows.Close()
+		_ = rows.Close() //nolint:sqlclosecheck // the next turn needs the one connection
 		_ = rows.Err()
 		var n int
 		assert.NoError(t, db.Statement("SELECT count(*) FROM things").Scan(t.Context(), nil, &n))
@@ -91,4 +91,37 @@ func TestR29_AHostsPoolIsRefused(t *testing.T) {
 	_, err := postgres.New(pool, bundb.Config{RowSecurity: &bundb.RowSecurity{SystemDSN: dsn(t)}})
 	assert.ErrorIs(t, err, bundb.ErrRowSecurity)
 	assert.NoError(t, pool.Close())
+}
+
+// BenchmarkScope compares one lookup by key with and without a scope, and in the
+// system's, which has none to set. The first is what a database without row security
+// costs.
+func BenchmarkScope(b *testing.B) {
+	db := secured(b)
+	lookup := db.Statement("SELECT org FROM things WHERE n = ?")
+	red := bundb.ForOrganization(b.Context(), "red")
+	var org string
+	for name, run := range map[string]func() error{
+		"system/scan": func() error { return lookup.Scan(bundb.ForSystem(b.Context()), []any{1}, &org) },
+		"scope/scan":  func() error { return lookup.Scan(red, []any{1}, &org) },
+		"scope/query": func() error { return lookup.QueryRow(red, 1).Scan(&org) },
+		"scope/transaction of four": func() error {
+			return db.InTx(red, func(ctx context.Context) error {
+				for range 4 {
+					if err := lookup.QueryRow(ctx, 1).Scan(&org); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if err := run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

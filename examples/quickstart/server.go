@@ -19,6 +19,7 @@ import (
 	"github.com/tenon-go/tenon/auth/twofactor"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/mail/mailtest"
+	"github.com/tenon-go/tenon/tenancy"
 )
 
 // maxBody bounds what a request may bring; Tenon's own routes are stricter.
@@ -54,6 +55,8 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 		ProductName: "Quickstart", Superuser: o.superuser, Logger: logger, MultiSession: true,
 		TwoFactor:          twofactor.Policy{MailCodes: o.mailCodes},
 		Passkeys:           s.withPasskeys(),
+		Organizations:      organizations(),
+		TenancyHooks:       tenancy.Hooks{OrganizationDeleted: s.forgetProjects},
 		ThirdPartyAudience: "https://reports.example", // GET token: for a service that trusts this site's keys
 	}
 	if err := s.addProvider(&cfg, o.oidc); err != nil {
@@ -62,7 +65,7 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 	if s.app, err = tenon.New(cfg); err != nil {
 		return nil, err
 	}
-	if _, err := s.app.Migrate(ctx); err != nil {
+	if err := s.migrate(ctx); err != nil {
 		return nil, err
 	}
 	know := template.FuncMap{
@@ -72,6 +75,19 @@ func newServer(ctx context.Context, o options, db *bundb.DB, logger *slog.Logger
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	return s, nil
+}
+
+// migrate applies the migrations of Tenon's tables and those of the product's own.
+func (s *server) migrate(ctx context.Context) error {
+	if _, err := s.app.Migrate(ctx); err != nil {
+		return err
+	}
+	own, err := schema()
+	if err != nil {
+		return err
+	}
+	_, err = s.app.DB.Migrate(ctx, own)
+	return err
 }
 
 // withPasskeys are there unless the base URL names an IP address, on which they do not
@@ -100,6 +116,7 @@ func (s *server) handler() http.Handler {
 	mux.Handle("POST /sign-out", s.app.Middleware(http.HandlerFunc(s.signOut)))
 	s.securityRoutes(mux)
 	s.notificationRoutes(mux)
+	s.projectRoutes(mux)
 	mux.Handle("GET /style.css", file("web/style.css"))
 	mux.Handle("GET /codes.js", file("web/codes.js"))
 	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)

@@ -117,6 +117,7 @@ func (s *server) handler() http.Handler {
 	s.securityRoutes(mux)
 	s.notificationRoutes(mux)
 	s.projectRoutes(mux)
+	s.projectPageRoutes(mux)
 	mux.Handle("GET /style.css", file("web/style.css"))
 	mux.Handle("GET /codes.js", file("web/codes.js"))
 	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)
@@ -132,6 +133,7 @@ func (s *server) greet(w io.Writer, o options) {
   Start here   %[1]s/
   New          %[1]s/security (an authenticator app, passkeys, recovery codes)
   Bell         %[1]s/notifications
+  Projects     %[1]s/projects
   Mail         %[1]s/dev/mailbox
   OpenAPI      %[1]s%[2]s/openapi.json
   Database     %[3]s

@@ -107,7 +107,7 @@ func (s *server) refuseConfirmation(w http.ResponseWriter, r *http.Request, call
 
 // backTo returns the page of ours that next is: nothing else is led to.
 func backTo(next string) string {
-	if next == "/security" {
+	if next == "/security" || next == "/organization" {
 		return next
 	}
 	return "/"

@@ -118,6 +118,7 @@ func (s *server) handler() http.Handler {
 	s.notificationRoutes(mux)
 	s.projectRoutes(mux)
 	s.projectPageRoutes(mux)
+	s.organizationRoutes(mux)
 	mux.Handle("GET /style.css", file("web/style.css"))
 	mux.Handle("GET /codes.js", file("web/codes.js"))
 	mux.HandleFunc("GET /dev/mailbox", s.mailboxPage)
@@ -134,6 +135,7 @@ func (s *server) greet(w io.Writer, o options) {
   New          %[1]s/security (an authenticator app, passkeys, recovery codes)
   Bell         %[1]s/notifications
   Projects     %[1]s/projects
+  Organization %[1]s/organization (members, invitations, what was done)
   Mail         %[1]s/dev/mailbox
   OpenAPI      %[1]s%[2]s/openapi.json
   Database     %[3]s

@@ -107,7 +107,7 @@ func (s *server) showOrganization(w http.ResponseWriter, r *http.Request, caller
 		err = s.fillOrganization(r, caller, &view)
 	}
 	switch {
-	case errors.Is(err, tenancy.ErrNotFound) || problem.KindOf(err) == problem.Invalid: // it ended meanwhile, or a link that somebody changed
+	case errors.Is(err, tenancy.ErrNotFound) || problem.KindOf(err) == problem.Invalid && r.URL.Query().Has("cursor"): // it ended meanwhile, or a link that somebody changed
 		http.Redirect(w, r, "/organization", http.StatusSeeOther)
 		return
 	case err != nil:

@@ -44,15 +44,14 @@ const (
 	maxProjects     = 200
 )
 
-var (
-	errProjectNotFound = problem.New(problem.NotFound, "PROJECT_NOT_FOUND", "There is no such project.")
-	errProjectName     = problem.ErrValidation.WithFields(problem.FieldError{
-		Field: "name", Code: "INVALID_VALUE", Message: "must be 1 to 100 printable characters",
-	})
-	errCursor = problem.ErrValidation.WithFields(problem.FieldError{
-		Field: "cursor", Code: "INVALID_VALUE", Message: "must be the nextCursor of an earlier page",
-	})
-)
+var errProjectNotFound = problem.New(problem.NotFound, "PROJECT_NOT_FOUND", "There is no such project.")
+
+// invalid says what is wrong with a field of a request.
+func invalid(field, message string) error {
+	return problem.ErrValidation.WithFields(problem.FieldError{Field: field, Code: "INVALID_VALUE", Message: message})
+}
+
+func errProjectName() error { return invalid("name", "must be 1 to 100 printable characters") }
 
 // organizations says what there is to do with projects, and who may: owners everything
 // by themselves, admins everything, members all but delete them.
@@ -76,7 +75,7 @@ func (s *server) createProject(ctx context.Context, caller *principal.Principal,
 	name = strings.TrimSpace(name)
 	unprintable := func(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }
 	if name == "" || utf8.RuneCountInString(name) > maxProjectName || strings.ContainsFunc(name, unprintable) {
-		return project{}, errProjectName
+		return project{}, errProjectName()
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -147,7 +146,7 @@ func (s *server) listProjects(ctx context.Context, caller *principal.Principal, 
 	case cursor == "":
 		cursor = newest
 	case uuid.Validate(cursor) != nil:
-		return nil, "", errCursor
+		return nil, "", invalid("cursor", "must be the nextCursor of an earlier page")
 	}
 	if limit <= 0 {
 		limit = defaultProjects

@@ -18,9 +18,6 @@ import (
 var (
 	errJSON        = problem.New(problem.Invalid, "INVALID_JSON", `The request body must be one JSON object, such as {"name": "Apollo"}.`)
 	errContentType = problem.New(problem.UnsupportedMedia, "UNSUPPORTED_MEDIA_TYPE", "Send the body as application/json.")
-	errLimit       = problem.ErrValidation.WithFields(problem.FieldError{
-		Field: "limit", Code: "INVALID_VALUE", Message: "must be a number from 1 to 200",
-	})
 )
 
 func (s *server) projectRoutes(mux *http.ServeMux) {
@@ -75,7 +72,7 @@ func (s *server) getProjects(w http.ResponseWriter, r *http.Request, caller *pri
 	if text := query.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxProjects {
-			return errLimit
+			return invalid("limit", "must be a number from 1 to 200")
 		}
 		limit = n
 	}
@@ -124,7 +121,7 @@ func readName(r *http.Request) (name string, err error) {
 		}
 	}
 	if json.Unmarshal(fields["name"], &name) != nil {
-		return "", errProjectName
+		return "", errProjectName()
 	}
 	return name, nil
 }

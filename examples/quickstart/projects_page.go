@@ -59,7 +59,7 @@ func (s *server) showProjects(w http.ResponseWriter, r *http.Request, caller acc
 		err = s.fillProjects(r, who, &view)
 	}
 	switch {
-	case errors.Is(err, errCursor): // a link that somebody changed
+	case problem.KindOf(err) == problem.Invalid && r.URL.Query().Has("cursor"): // a link that somebody changed
 		http.Redirect(w, r, "/projects", http.StatusSeeOther)
 	case err != nil && !view.NoOrganization && !view.SecondFactorMissing:
 		s.fail(w, r, err)

@@ -32,6 +32,7 @@ type organizationPage struct {
 	MoreMembers  int
 	MayInvite    bool
 	MayCancel    bool
+	MayTeam      bool
 	Roles        []string // to invite with
 	Invitations  []invitationRow
 	Teams        []team.Team
@@ -73,7 +74,7 @@ type invitationRow struct {
 	Until   string
 }
 
-type lineRow struct{ Event, Action, Who, Ago, Outcome, Target string }
+type lineRow struct{ Event, Action, Who, Ago, Outcome string }
 
 func (s *server) organizationRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /organization", s.forUser("", s.organization))
@@ -135,6 +136,7 @@ func (s *server) fillOrganization(r *http.Request, caller account.Caller, view *
 	}
 	view.Organization, view.Role, view.Owner = o, strings.ReplaceAll(m.Role, ",", ", "), o.OwnerID == who.UserID
 	view.MayInvite, view.MayCancel, view.MayAudit = who.Can("invitation", "create"), who.Can("invitation", "cancel"), who.Can("audit", "read")
+	view.MayTeam = who.Can("team", "create")
 	names := directory{s, caller, map[string]contact{}}
 	if err := s.fillMembers(ctx, names, view); err != nil {
 		return err
@@ -235,7 +237,7 @@ func (s *server) fillTrail(ctx context.Context, names directory, cursor string, 
 		}
 		view.Lines = append(view.Lines, lineRow{
 			Event: spaced(record.Event), Action: record.Action, Who: who.Name, Ago: ago(now, record.At),
-			Outcome: outcome(record.Outcome), Target: record.Target.Type,
+			Outcome: outcome(record.Outcome),
 		})
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -11,7 +12,9 @@ import (
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
+	"github.com/tenon-go/tenon/tenancy/invitation"
 )
 
 // field is the value of the first hidden field of that name in a form to action.
@@ -73,7 +76,7 @@ func TestAMemberSwitchesAndLeaves(t *testing.T) {
 		assert.Equal(t, field(t, page, "/organization/switch", "id"), theirs)
 		page = bob.post("/organization/switch", "id", theirs)
 		assert.Contains(t, page, "You act in this organization now")
-		for _, text := range []string{"Ada&#39;s organization <span", "you: member", "ada@example.com", "The owner and the admins can invite"} {
+		for _, text := range []string{"Ada&#39;s organization <span", "you: member", "ada@example.com", "The owner and the admins can invite", "admins can make them"} {
 			assert.Contains(t, page, text)
 		}
 		for _, text := range []string{"What was done", "/organization/invite", "/organization/offer"} {
@@ -138,6 +141,19 @@ func TestR12_HandingOverTakesAFreshProof(t *testing.T) {
 		assert.Contains(t, page, "Members")
 		assert.Contains(t, ada.post("/organization/offer", "id", theirs, "user", userID), "The offer is made")
 	})
+}
+
+func TestR22_WhoActsAsSomebodyElseInvitesNobody(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, bundbtest.SQLite(t))
+	me := named(t, s, "Ada").place()
+	me.ImpersonatorID = "a superuser"
+	r := httptest.NewRequestWithContext(bundbtest.Flow(t.Context()), http.MethodPost, site+"/organization/invite", nil)
+	params := invitation.InviteParams{Email: "bob@example.com", Roles: []string{tenancy.RoleMember}}
+	assert.ErrorIs(t, s.mail(r, account.Caller{Principal: me}, params), problem.ErrForbidden)
+	assert.ErrorIs(t, fresh(account.Caller{Principal: me}), account.ErrNotFresh)
+	me.ImpersonatorID = ""
+	assert.NoError(t, s.mail(r, account.Caller{Principal: me}, params))
 }
 
 func TestATrailComesInPages(t *testing.T) {

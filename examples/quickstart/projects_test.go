@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tenon-go/tenon/audit"
 	"github.com/tenon-go/tenon/bundb"
@@ -312,4 +313,36 @@ func TestR26_ProjectsTakeANameAndNothingElse(t *testing.T) {
 		assert.Equal(t, stranger.call(method, "/app/projects", `{"name": "a"}`).status, http.StatusUnauthorized)
 	}
 	assert.Equal(t, stranger.call(http.MethodDelete, "/app/projects/"+uuid.NewString(), "").status, http.StatusUnauthorized)
+}
+
+func TestR3_NoProjectOutlivesItsOrganization(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.Postgres(t)
+	s := newTestServer(t, db)
+	me := named(t, s, "Ada").place()
+	const racers, each = 16, 4
+	var group errgroup.Group
+	start := make(chan struct{})
+	for range racers {
+		group.Go(func() error {
+			<-start
+			for range each {
+				_, err := s.createProject(bundbtest.Flow(t.Context()), me, "Apollo")
+				if err != nil && !errors.Is(err, tenancy.ErrNotFound) {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		<-start
+		_, err := s.app.Organizations.Delete(bundbtest.Flow(t.Context()), me, me.OrganizationID)
+		return err
+	})
+	close(start)
+	assert.NoError(t, group.Wait())
+	var left int
+	assert.NoError(t, db.Statement("SELECT count(*) FROM projects").QueryRow(t.Context()).Scan(&left))
+	assert.Equal(t, left, 0)
 }

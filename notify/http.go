@@ -8,7 +8,6 @@ import (
 
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/principal"
-	"github.com/tenon-go/tenon/problem"
 )
 
 // Handler serves the package over HTTP: everybody their own. Each endpoint is a
@@ -82,21 +81,14 @@ type listResponse struct {
 
 func newItemResponse(i Item) itemResponse {
 	response := itemResponse{
-		ID: i.ID, Category: i.Category, Type: i.Type, OrganizationID: orNull(i.OrganizationID), Title: i.Title, Body: i.Body,
-		Link: orNull(i.Link), Data: i.Data, CreatedAt: route.NewTime(i.CreatedAt),
+		ID: i.ID, Category: i.Category, Type: i.Type, OrganizationID: route.OrNull(i.OrganizationID), Title: i.Title, Body: i.Body,
+		Link: route.OrNull(i.Link), Data: i.Data, CreatedAt: route.NewTime(i.CreatedAt),
 	}
 	if !i.ReadAt.IsZero() {
 		at := route.NewTime(i.ReadAt)
 		response.ReadAt = &at
 	}
 	return response
-}
-
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }
 
 // List answers GET /notification/list.
@@ -110,11 +102,11 @@ func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		page, err = h.svc.List(r.Context(), ListParams{UserID: userID, Unread: query.Unread, Limit: query.Limit, Cursor: query.Cursor})
 	}
-	response := listResponse{Items: make([]itemResponse, len(page.Items)), NextCursor: orNull(page.Next)}
+	response := listResponse{Items: make([]itemResponse, len(page.Items)), NextCursor: route.OrNull(page.Next)}
 	for i, item := range page.Items {
 		response.Items[i] = newItemResponse(item)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 type noQuery struct{}
@@ -133,7 +125,7 @@ func (h *Handler) UnreadCount(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		response.Count, err = h.svc.UnreadCount(r.Context(), userID)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 type markRequest struct {
@@ -156,7 +148,7 @@ func (h *Handler) MarkRead(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		response.Marked, err = h.svc.MarkRead(r.Context(), userID, body.IDs...)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 type markAllRequest struct {
@@ -176,7 +168,7 @@ func (h *Handler) MarkAllRead(w http.ResponseWriter, r *http.Request) {
 		before := body.Before.Truncate(time.Millisecond).Add(time.Millisecond)
 		response.Marked, err = h.svc.MarkAllRead(r.Context(), userID, before)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 // caller returns the user who sent r.
@@ -186,12 +178,4 @@ func caller(r *http.Request) (userID string, err error) {
 		return "", err
 	}
 	return p.UserID, nil
-}
-
-func respond(w http.ResponseWriter, r *http.Request, response any, err error) {
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	route.WriteJSON(w, r, http.StatusOK, response)
 }

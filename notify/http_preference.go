@@ -40,7 +40,7 @@ func (h *Handler) GetPreferences(w http.ResponseWriter, r *http.Request) {
 	for i, s := range settings {
 		response.Preferences[i] = newPreferenceResponse(s)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 type preferenceRequest struct {
@@ -60,5 +60,5 @@ func (h *Handler) SetPreference(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		setting, err = h.svc.SetPreference(r.Context(), userID, body.Category, Channel(body.Channel), *body.Enabled)
 	}
-	respond(w, r, newPreferenceResponse(setting), err)
+	route.Respond(w, r, newPreferenceResponse(setting), err)
 }

@@ -57,7 +57,7 @@ func newWireDemand(d Demand) *wireDemand {
 	if !d.Demanded() {
 		return nil
 	}
-	w := &wireDemand{Demanded: true, Required: d.Required, OrganizationID: orNull(d.OrganizationID)}
+	w := &wireDemand{Demanded: true, Required: d.Required, OrganizationID: route.OrNull(d.OrganizationID)}
 	if !d.DueAt.IsZero() {
 		due := route.NewTime(d.DueAt)
 		w.DueAt = &due
@@ -90,33 +90,26 @@ func newWireSession(d Device) wireSession {
 	w := wireSession{
 		ID: s.ID, UserID: s.UserID, Token: s.ID,
 		ExpiresAt: route.NewTime(s.IdleEndsAt), CreatedAt: route.NewTime(s.CreatedAt), UpdatedAt: route.NewTime(s.LastSeenAt),
-		UserAgent: orNull(s.UserAgent), ActiveOrganizationID: orNull(s.OrganizationID), ActiveTeamID: orNull(s.TeamID),
+		UserAgent: route.OrNull(s.UserAgent), ActiveOrganizationID: route.OrNull(s.OrganizationID), ActiveTeamID: route.OrNull(s.TeamID),
 		Device: d.Name, Current: d.Current, EndsAt: route.NewTime(s.EndsAt),
 	}
-	w.Provider = orNull(s.Provider())
+	w.Provider = route.OrNull(s.Provider())
 	if s.ActorID != "" {
 		w.ImpersonatedBy = &s.ActorID
 	}
 	if s.IP.IsValid() {
-		w.IPAddress = orNull(s.IP.String())
+		w.IPAddress = route.OrNull(s.IP.String())
 	}
 	return w
 }
 
 func newWireUser(u User) wireUser {
 	w := wireUser{
-		ID: u.ID, Email: u.Email, Name: u.Name, Image: orNull(u.Image), EmailVerified: u.EmailVerified, Role: "user",
+		ID: u.ID, Email: u.Email, Name: u.Name, Image: route.OrNull(u.Image), EmailVerified: u.EmailVerified, Role: "user",
 		CreatedAt: route.NewTime(u.CreatedAt), UpdatedAt: route.NewTime(u.UpdatedAt), TwoFactorEnabled: u.SecondFactor,
 	}
 	if u.Superuser {
 		w.Role = "admin"
 	}
 	return w
-}
-
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

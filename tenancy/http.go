@@ -115,13 +115,6 @@ func nullable(field string, raw json.RawMessage) (*string, error) {
 	return text, nil
 }
 
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
 // Middleware makes the organization that the header X-Organization-Id names the scope of
 // the request: the principal has the caller's role and permissions there (rule R13). It
 // goes around routes inside of whatever identifies the caller, and lets every request

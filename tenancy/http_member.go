@@ -66,7 +66,7 @@ func (h *Handler) describe(ctx context.Context, members ...Member) ([]describedM
 		p := known[m.UserID]
 		list = append(list, describedMember{
 			wireMember: newWireMember(m),
-			User:       memberUser{ID: m.UserID, Name: p.Name, Email: p.Email, Image: orNull(p.Image)},
+			User:       memberUser{ID: m.UserID, Name: p.Name, Email: p.Email, Image: route.OrNull(p.Image)},
 		})
 	}
 	return list, nil
@@ -277,7 +277,7 @@ func (h *Handler) TransferOwnership(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		offer, err = h.svc.OfferOwnership(r.Context(), caller, request.OrganizationID, request.UserID)
 	}
-	response := offerResponse{OrganizationID: request.OrganizationID, UserID: orNull(offer.UserID)}
+	response := offerResponse{OrganizationID: request.OrganizationID, UserID: route.OrNull(offer.UserID)}
 	if offer.UserID != "" {
 		at := route.NewTime(offer.EndsAt)
 		response.ExpiresAt = &at

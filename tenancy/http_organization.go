@@ -58,7 +58,7 @@ type wireOrganization struct {
 
 func newWireOrganization(o Organization) wireOrganization {
 	w := wireOrganization{
-		ID: o.ID, Name: o.Name, Slug: o.Slug, Logo: orNull(o.Logo), Metadata: o.Metadata,
+		ID: o.ID, Name: o.Name, Slug: o.Slug, Logo: route.OrNull(o.Logo), Metadata: o.Metadata,
 		CreatedAt: route.NewTime(o.CreatedAt), UpdatedAt: route.NewTime(o.UpdatedAt),
 	}
 	if w.Metadata == nil {

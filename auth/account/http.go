@@ -145,15 +145,6 @@ type statusResponse struct {
 	Status bool `json:"status"`
 }
 
-// respond answers with v, or with the problem.
-func respond(w http.ResponseWriter, r *http.Request, v any, err error) {
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	route.WriteJSON(w, r, http.StatusOK, v)
-}
-
 // read decodes the body and finds the caller.
 func (h *Handler) read(r *http.Request, body any) (Caller, error) {
 	caller, err := h.cfg.Caller(r)

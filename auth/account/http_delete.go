@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tenon-go/tenon/internal/page"
+	"github.com/tenon-go/tenon/internal/route"
 )
 
 type deleteUserRequest struct {
@@ -43,7 +44,7 @@ func (h *Handler) DeleteUser(w http.ResponseWriter, r *http.Request) {
 	if err == nil && response == deleted() {
 		h.cfg.ClearSession(w, r)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 // deletePage is the page of the link that deletes an account.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/internal/page"
+	"github.com/tenon-go/tenon/internal/route"
 )
 
 type changeEmailRequest struct {
@@ -29,7 +30,7 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.svc.RequestEmail(r.Context(), caller, EmailParams{New: body.NewEmail, CallbackURL: body.CallbackURL})
 	}
-	respond(w, r, changeEmailResponse{Status: true, Message: "Verification email sent"}, err)
+	route.Respond(w, r, changeEmailResponse{Status: true, Message: "Verification email sent"}, err)
 }
 
 // leavePage is the page of the link that went to the present address.

@@ -149,7 +149,7 @@ func (h *Handler) actOnLink(w http.ResponseWriter, r *http.Request, p linkPage, 
 	}
 	response, err := act(h.site.Parking(p.cookie).Presented(r, body.Token, query.Token), body.Shown)
 	if !link.IsForm(r) {
-		respond(w, r, response, err)
+		route.Respond(w, r, response, err)
 		return
 	}
 	h.finishLink(w, r, p, query, err)

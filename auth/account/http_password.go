@@ -45,7 +45,7 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		response.Tokens = h.renew(w, r, grant)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 type setPasswordRequest struct {
@@ -59,7 +59,7 @@ func (h *Handler) SetPassword(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.svc.SetPassword(r.Context(), caller, body.NewPassword)
 	}
-	respond(w, r, statusResponse{Status: true}, err)
+	route.Respond(w, r, statusResponse{Status: true}, err)
 }
 
 type verifyPasswordRequest struct {
@@ -73,7 +73,7 @@ func (h *Handler) VerifyPassword(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.svc.VerifyPassword(r.Context(), caller, body.Password)
 	}
-	respond(w, r, statusResponse{Status: true}, err)
+	route.Respond(w, r, statusResponse{Status: true}, err)
 }
 
 type stepUpRequest struct {
@@ -101,5 +101,5 @@ func (h *Handler) StepUp(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		response.Tokens = h.renew(w, r, result.Grant)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }

@@ -45,7 +45,7 @@ func (h *Handler) UpdateUser(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		_, err = h.svc.UpdateProfile(r.Context(), caller, profile)
 	}
-	respond(w, r, statusResponse{Status: true}, err)
+	route.Respond(w, r, statusResponse{Status: true}, err)
 }
 
 // accountResponse is the official client's.
@@ -76,7 +76,7 @@ func (h *Handler) ListAccounts(w http.ResponseWriter, r *http.Request) {
 			CreatedAt: route.NewTime(a.CreatedAt), UpdatedAt: route.NewTime(a.UpdatedAt),
 		})
 	}
-	respond(w, r, list, err)
+	route.Respond(w, r, list, err)
 }
 
 type userQuery struct {
@@ -95,5 +95,5 @@ func (h *Handler) GetUser(w http.ResponseWriter, r *http.Request) {
 			user, err = h.svc.User(r.Context(), caller, query.UserID)
 		}
 	}
-	respond(w, r, auth.NewUserResponse(user), err)
+	route.Respond(w, r, auth.NewUserResponse(user), err)
 }

@@ -94,7 +94,7 @@ func (h *Handler) GetAccessToken(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		a, err = h.svc.AccessToken(r.Context(), userID, linkID)
 	}
-	respond(w, r, accessTokenResponse{
+	route.Respond(w, r, accessTokenResponse{
 		TokenType: tokenType, AccessToken: a.Token.Reveal(), AccessTokenExpiresAt: a.endsAt(), Scopes: append([]string{}, a.Scopes...),
 	}, err)
 }
@@ -118,7 +118,7 @@ func (h *Handler) RefreshToken(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		a, err = h.svc.RefreshAccess(r.Context(), userID, linkID)
 	}
-	respond(w, r, refreshTokenResponse{
+	route.Respond(w, r, refreshTokenResponse{
 		TokenType: tokenType, AccessToken: a.Token.Reveal(), AccessTokenExpiresAt: a.endsAt(), Scope: strings.Join(a.Scopes, ","),
 		ProviderID: a.Link.Provider, AccountID: a.Link.ID,
 	}, err)
@@ -151,28 +151,12 @@ func (h *Handler) AccountInfo(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		i, err = h.svc.Info(r.Context(), userID, linkID)
 	}
-	respond(w, r, accountInfoResponse{
+	route.Respond(w, r, accountInfoResponse{
 		User: providerUser{
-			ID: i.Identity.Subject, Name: i.Identity.Name, Email: orNull(i.Identity.Email), Image: orNull(i.Identity.Picture),
+			ID: i.Identity.Subject, Name: i.Identity.Name, Email: route.OrNull(i.Identity.Email), Image: route.OrNull(i.Identity.Picture),
 			EmailVerified: i.Identity.EmailProven,
 		},
 		Account: providerAccount{ID: i.Link.ID, ProviderID: i.Link.Provider, AccountID: i.Link.Identity.Subject},
 		Data:    i.Profile,
 	}, err)
-}
-
-func orNull(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// respond answers with v, or with the problem.
-func respond(w http.ResponseWriter, r *http.Request, v any, err error) {
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	route.WriteJSON(w, r, http.StatusOK, v)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/route"
-	"github.com/tenon-go/tenon/problem"
 )
 
 // HandlerConfig configures a Handler. Fields without "Defaults to" are required.
@@ -162,15 +161,6 @@ func newPasskeyResponse(p Passkey) passkeyResponse {
 		r.LastUsedAt = &at
 	}
 	return r
-}
-
-// respond answers with v, or with the problem.
-func respond(w http.ResponseWriter, r *http.Request, v any, err error) {
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	route.WriteJSON(w, r, http.StatusOK, v)
 }
 
 // read decodes the body and finds the caller.

@@ -24,7 +24,7 @@ func (h *Handler) RegisterOptions(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		options, err = h.svc.BeginRegistration(r.Context(), caller, query.AuthenticatorAttachment)
 	}
-	respond(w, r, options, err)
+	route.Respond(w, r, options, err)
 }
 
 type registerRequest struct {
@@ -41,7 +41,7 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		p, err = h.svc.Register(r.Context(), caller, body.Response, body.Name)
 	}
-	respond(w, r, newPasskeyResponse(p), err)
+	route.Respond(w, r, newPasskeyResponse(p), err)
 }
 
 // List answers GET /passkey/list-user-passkeys.
@@ -58,7 +58,7 @@ func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
 	for i, p := range have {
 		list[i] = newPasskeyResponse(p)
 	}
-	respond(w, r, list, err)
+	route.Respond(w, r, list, err)
 }
 
 type renameRequest struct {
@@ -78,7 +78,7 @@ func (h *Handler) Rename(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		p, err = h.svc.Rename(r.Context(), caller, body.ID, body.Name)
 	}
-	respond(w, r, renameResponse{Passkey: newPasskeyResponse(p)}, err)
+	route.Respond(w, r, renameResponse{Passkey: newPasskeyResponse(p)}, err)
 }
 
 type deleteRequest struct {
@@ -92,5 +92,5 @@ func (h *Handler) Delete(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.svc.Delete(r.Context(), caller, body.ID)
 	}
-	respond(w, r, statusResponse{Status: true}, err)
+	route.Respond(w, r, statusResponse{Status: true}, err)
 }

@@ -156,7 +156,7 @@ func (h *Handler) StepUpOptions(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		options, err = h.svc.BeginStepUp(r.Context(), caller)
 	}
-	respond(w, r, options, err)
+	route.Respond(w, r, options, err)
 }
 
 type stepUpRequest struct {
@@ -183,5 +183,5 @@ func (h *Handler) StepUp(w http.ResponseWriter, r *http.Request) {
 	} else if err == nil {
 		h.cfg.SetSession(w, r, result.Grant)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/tenon-go/tenon/internal/bearer"
 	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/route"
-	"github.com/tenon-go/tenon/problem"
 )
 
 // PathChallenge is where the built-in page of the second step is, relative to the
@@ -119,15 +118,6 @@ type empty struct{}
 
 type statusResponse struct {
 	Status bool `json:"status"`
-}
-
-// respond answers with v, or with the problem.
-func respond(w http.ResponseWriter, r *http.Request, v any, err error) {
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	route.WriteJSON(w, r, http.StatusOK, v)
 }
 
 // read decodes the body and finds the caller.

@@ -34,7 +34,7 @@ func (h *Handler) Enable(w http.ResponseWriter, r *http.Request) {
 		// The next code is for this, and not for a sign-in that somebody gave up.
 		h.cfg.Auth.LeaveChallenge(w)
 	}
-	respond(w, r, enableResponse{Method: enabled.Method, TOTPURI: enabled.URI.Reveal(), BackupCodes: enabled.RecoveryCodes}, err)
+	route.Respond(w, r, enableResponse{Method: enabled.Method, TOTPURI: enabled.URI.Reveal(), BackupCodes: enabled.RecoveryCodes}, err)
 }
 
 type passwordRequest struct {
@@ -48,7 +48,7 @@ func (h *Handler) Disable(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.svc.Disable(r.Context(), caller, body.Password)
 	}
-	respond(w, r, statusResponse{Status: true}, err)
+	route.Respond(w, r, statusResponse{Status: true}, err)
 }
 
 type uriResponse struct {
@@ -63,7 +63,7 @@ func (h *Handler) GetTOTPURI(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		_, uri, err = h.svc.Pending(r.Context(), caller, body.Password)
 	}
-	respond(w, r, uriResponse{TOTPURI: uri.Reveal()}, err)
+	route.Respond(w, r, uriResponse{TOTPURI: uri.Reveal()}, err)
 }
 
 // QR answers GET /two-factor/qr.
@@ -117,5 +117,5 @@ func (h *Handler) GenerateBackupCodes(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		codes, err = h.svc.GenerateRecoveryCodes(r.Context(), caller, body.Password)
 	}
-	respond(w, r, codesResponse{Status: true, BackupCodes: codes}, err)
+	route.Respond(w, r, codesResponse{Status: true, BackupCodes: codes}, err)
 }

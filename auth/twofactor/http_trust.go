@@ -81,7 +81,7 @@ func (h *Handler) RevokeTrustedDevice(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.svc.RevokeTrusted(r.Context(), caller, body.ID)
 	}
-	respond(w, r, statusResponse{Status: true}, err)
+	route.Respond(w, r, statusResponse{Status: true}, err)
 }
 
 type resetRequest struct {
@@ -98,5 +98,5 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) {
 			UserID: body.UserID, ActorID: caller.Principal.UserID, KeepPasskeys: body.KeepPasskeys, Client: auth.ClientOf(r),
 		})
 	}
-	respond(w, r, statusResponse{Status: true}, err)
+	route.Respond(w, r, statusResponse{Status: true}, err)
 }

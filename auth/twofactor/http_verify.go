@@ -82,7 +82,7 @@ func (h *Handler) verifyInSession(w http.ResponseWriter, r *http.Request, code s
 	if err == nil {
 		response.Tokens = h.renew(w, r, grant)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 type sendRequest struct {
@@ -100,5 +100,5 @@ func (h *Handler) SendOTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = h.svc.SendCode(r.Context(), challenge, auth.ClientOf(r))
 	}
-	respond(w, r, statusResponse{Status: true}, err)
+	route.Respond(w, r, statusResponse{Status: true}, err)
 }

@@ -9,6 +9,23 @@ import (
 	"github.com/tenon-go/tenon/problem"
 )
 
+// Respond answers with v as JSON and status 200, or with the problem that err is.
+func Respond(w http.ResponseWriter, r *http.Request, v any, err error) {
+	if err != nil {
+		problem.Write(w, r, err)
+		return
+	}
+	WriteJSON(w, r, http.StatusOK, v)
+}
+
+// OrNull is s as the wire has it: null in the place of an empty text.
+func OrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
 // WriteJSON answers with v as JSON. The answer is uncacheable. A v that has no
 // JSON form is a 500: nothing is written before all of it is encoded.
 func WriteJSON(w http.ResponseWriter, r *http.Request, status int, v any) {

@@ -11,7 +11,6 @@ import (
 	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/principal"
-	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
 )
 
@@ -186,7 +185,7 @@ func (h *Handler) Invite(w http.ResponseWriter, r *http.Request) {
 			Caller: caller, OrganizationID: organizationID, Email: body.Email, Roles: body.Role, TeamIDs: body.TeamID, Resend: body.Resend,
 		})
 	}
-	respond(w, r, newInvitationResponse(i), err)
+	route.Respond(w, r, newInvitationResponse(i), err)
 }
 
 type cancelRequest struct {
@@ -204,7 +203,7 @@ func (h *Handler) Cancel(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		i, err = h.svc.Cancel(r.Context(), caller, body.InvitationID)
 	}
-	respond(w, r, newInvitationResponse(i), err)
+	route.Respond(w, r, newInvitationResponse(i), err)
 }
 
 type getQuery struct {
@@ -227,7 +226,7 @@ func (h *Handler) Get(w http.ResponseWriter, r *http.Request) {
 	}
 	response := newReceivedResponse(received)
 	response.InviterEmail = inviter.Address.Display
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 type listQuery struct {
@@ -249,7 +248,7 @@ func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		response, err = h.Listed(r.Context(), caller, organizationID)
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 // Listed returns the organization's invitations as the wire shows them; it is a
@@ -280,20 +279,11 @@ func (h *Handler) ListReceived(w http.ResponseWriter, r *http.Request) {
 	for _, received := range list {
 		response = append(response, newReceivedResponse(received))
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 // caller returns the user who calls.
 func caller(r *http.Request) (*principal.Principal, error) { return principal.RequireUser(r.Context()) }
-
-// respond answers with response or with the problem.
-func respond(w http.ResponseWriter, r *http.Request, response any, err error) {
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	route.WriteJSON(w, r, http.StatusOK, response)
-}
 
 // next is where a page leads that is done.
 func next(query linkQuery) string { return cmp.Or(query.CallbackURL, "/") }

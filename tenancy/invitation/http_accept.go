@@ -126,7 +126,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, query linkQuery
 	failure, ok := errors.AsType[*problem.Error](err)
 	switch {
 	case !link.IsForm(r):
-		respond(w, r, response, err)
+		route.Respond(w, r, response, err)
 	case err == nil:
 		h.links.Leave(w)
 		link.SeeOther(w, next(query))
@@ -172,7 +172,7 @@ func (h *Handler) Reject(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case !link.IsForm(r):
-		respond(w, r, rejectResponse{Invitation: newInvitationResponse(i)}, err)
+		route.Respond(w, r, rejectResponse{Invitation: newInvitationResponse(i)}, err)
 	case err != nil:
 		h.dead(w, r, linkQuery{}, err)
 	default:

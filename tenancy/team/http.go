@@ -7,7 +7,6 @@ import (
 
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/principal"
-	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
 )
 
@@ -115,7 +114,7 @@ func (h *Handler) Create(w http.ResponseWriter, r *http.Request) {
 		t, err = h.svc.Create(r.Context(), caller, organizationID, body.Name)
 		return err
 	})
-	respond(w, r, newTeamResponse(t), err)
+	route.Respond(w, r, newTeamResponse(t), err)
 }
 
 type updateRequest struct {
@@ -136,7 +135,7 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 		t, err = h.svc.Rename(r.Context(), caller, organizationID, body.TeamID, body.Data.Name)
 		return err
 	})
-	respond(w, r, newTeamResponse(t), err)
+	route.Respond(w, r, newTeamResponse(t), err)
 }
 
 type removeRequest struct {
@@ -150,7 +149,7 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 	err := inOrganization(r, &body, &body.OrganizationID, func(caller *principal.Principal, organizationID string) error {
 		return h.svc.Remove(r.Context(), caller, organizationID, body.TeamID)
 	})
-	respond(w, r, messageResponse{"Team removed successfully."}, err)
+	route.Respond(w, r, messageResponse{"Team removed successfully."}, err)
 }
 
 type listQuery struct {
@@ -165,7 +164,7 @@ func (h *Handler) List(w http.ResponseWriter, r *http.Request) {
 		list, err = h.svc.List(r.Context(), caller, organizationID)
 		return err
 	})
-	respond(w, r, newTeamResponses(list), err)
+	route.Respond(w, r, newTeamResponses(list), err)
 }
 
 // Listed returns the organization's teams as the wire shows them; it is a tenancy.List.
@@ -197,7 +196,7 @@ func (h *Handler) ListOf(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		list, err = h.svc.ListOf(r.Context(), caller, query.UserID, organizationID)
 	}
-	respond(w, r, newTeamResponses(list), err)
+	route.Respond(w, r, newTeamResponses(list), err)
 }
 
 // inOrganization decodes the request and finds out which organization it is about.
@@ -221,13 +220,4 @@ func inOrganization(
 		return err
 	}
 	return act(caller, organizationID)
-}
-
-// respond answers with response or with the problem.
-func respond(w http.ResponseWriter, r *http.Request, response any, err error) {
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	route.WriteJSON(w, r, http.StatusOK, response)
 }

@@ -34,7 +34,7 @@ func (h *Handler) Members(w http.ResponseWriter, r *http.Request) {
 	for _, m := range list {
 		response = append(response, newMemberResponse(m))
 	}
-	respond(w, r, response, err)
+	route.Respond(w, r, response, err)
 }
 
 // active returns the active team of the caller's session.
@@ -61,7 +61,7 @@ func (h *Handler) AddMember(w http.ResponseWriter, r *http.Request) {
 		m, err = h.svc.AddMember(r.Context(), caller, organizationID, body.TeamID, body.UserID)
 		return err
 	})
-	respond(w, r, newMemberResponse(m), err)
+	route.Respond(w, r, newMemberResponse(m), err)
 }
 
 // RemoveMember answers POST /organization/remove-team-member.
@@ -70,7 +70,7 @@ func (h *Handler) RemoveMember(w http.ResponseWriter, r *http.Request) {
 	err := inOrganization(r, &body, &body.OrganizationID, func(caller *principal.Principal, organizationID string) error {
 		return h.svc.RemoveMember(r.Context(), caller, organizationID, body.TeamID, body.UserID)
 	})
-	respond(w, r, messageResponse{"Team member removed successfully."}, err)
+	route.Respond(w, r, messageResponse{"Team member removed successfully."}, err)
 }
 
 type activeRequest struct {
@@ -97,10 +97,10 @@ func (h *Handler) SetActive(w http.ResponseWriter, r *http.Request) {
 		t, err = h.activate(r.Context(), caller, teamID)
 	}
 	if err == nil && t.ID == "" {
-		respond(w, r, nil, nil)
+		route.Respond(w, r, nil, nil)
 		return
 	}
-	respond(w, r, newTeamResponse(t), err)
+	route.Respond(w, r, newTeamResponse(t), err)
 }
 
 // team reads a text or null.

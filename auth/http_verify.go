@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"github.com/tenon-go/tenon/auth/password"
 	"github.com/tenon-go/tenon/internal/link"
@@ -104,18 +103,9 @@ const cookieLink = "link"
 
 // here is the address of the page without its secret.
 func here(query verifyQuery) string {
-	values := url.Values{}
-	for name, value := range map[string]string{
+	return link.Here("verify-email", map[string]string{
 		"callbackURL": query.CallbackURL, "errorCallbackURL": query.ErrorCallbackURL, "new": query.New, "done": query.Done,
-	} {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	if len(values) == 0 {
-		return "verify-email"
-	}
-	return "verify-email?" + values.Encode()
+	})
 }
 
 // showVerify shows what the parked link confirms, and asks for what is missing.

@@ -3,7 +3,6 @@ package account
 import (
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/page"
@@ -48,22 +47,10 @@ func (p linkPage) name() string {
 
 // here is the address of the page without its secret.
 func (p linkPage) here(query linkQuery, done bool) string {
-	values := url.Values{}
-	set := func(name, value string) {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
 	if done {
-		set("done", "1")
-	} else {
-		set("callbackURL", query.CallbackURL)
-		set("errorCallbackURL", query.ErrorCallbackURL)
+		return link.Here(p.name(), map[string]string{"done": "1"})
 	}
-	if len(values) == 0 {
-		return p.name()
-	}
-	return p.name() + "?" + values.Encode()
+	return link.Here(p.name(), map[string]string{"callbackURL": query.CallbackURL, "errorCallbackURL": query.ErrorCallbackURL})
 }
 
 // linkQuery reads the query, and refuses targets that are not allowed.

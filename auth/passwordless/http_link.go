@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/internal/link"
@@ -72,18 +71,9 @@ func (h *Handler) linkQuery(r *http.Request) (linkQuery, error) {
 
 // here is the address of the page without its secret.
 func here(query linkQuery) string {
-	values := url.Values{}
-	for name, value := range map[string]string{
+	return link.Here("verify", map[string]string{
 		"callbackURL": query.CallbackURL, "newUserCallbackURL": query.NewUserCallbackURL, "errorCallbackURL": query.ErrorCallbackURL,
-	} {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	if len(values) == 0 {
-		return "verify"
-	}
-	return "verify?" + values.Encode()
+	})
 }
 
 // UseLink answers POST /magic-link/verify: it consumes the secret of a mailed link

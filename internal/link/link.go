@@ -40,6 +40,21 @@ func (p Parking) Park(w http.ResponseWriter, secret, page string) {
 	SeeOther(w, page)
 }
 
+// Here returns the address of a page without its secret: its name, relative to its own
+// address, and those of the query's parameters that are not empty.
+func Here(name string, query map[string]string) string {
+	values := url.Values{}
+	for parameter, value := range query {
+		if value != "" {
+			values.Set(parameter, value)
+		}
+	}
+	if len(values) == 0 {
+		return name
+	}
+	return name + "?" + values.Encode()
+}
+
 // Secret returns the parked secret, or "".
 func (p Parking) Secret(r *http.Request) string { return p.Cookies.Get(r, p.Name) }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/tenon-go/tenon/internal/link"
 	"github.com/tenon-go/tenon/internal/page"
@@ -195,16 +194,7 @@ func (h *Handler) linkQuery(r *http.Request) (linkQuery, error) {
 
 // here is the address of the page without its secret.
 func here(query linkQuery) string {
-	values := url.Values{}
-	for name, value := range map[string]string{"callbackURL": query.CallbackURL, "declined": query.Declined} {
-		if value != "" {
-			values.Set(name, value)
-		}
-	}
-	if len(values) == 0 {
-		return "accept-invitation"
-	}
-	return "accept-invitation?" + values.Encode()
+	return link.Here("accept-invitation", map[string]string{"callbackURL": query.CallbackURL, "declined": query.Declined})
 }
 
 // AcceptPage answers GET /organization/accept-invitation. It consumes nothing: with a

@@ -38,9 +38,11 @@ func (p *Provider) secret(kind string) string {
 	return s
 }
 
-var formPost = template.Must(template.New("").Parse(`<!doctype html><form method="post" action="{{.To}}">
+// formPost is the page that posts the answer of a provider to its client (OAuth 2.0 Form
+// Post Response Mode).
+const formPost = `<!doctype html><form method="post" action="{{.To}}">
 {{range $name, $values := .Values}}{{range $values}}<input type="hidden" name="{{$name}}" value="{{.}}">{{end}}{{end}}
-<button>Go on</button></form><script>document.forms[0].submit()</script>`))
+<button>Go on</button></form><script>document.forms[0].submit()</script>`
 
 func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request, knobs Knobs) {
 	q := r.URL.Query()
@@ -65,8 +67,13 @@ func (p *Provider) serveAuthorize(w http.ResponseWriter, r *http.Request, knobs 
 		knobs.Callback(back)
 	}
 	if q.Get("response_mode") == "form_post" {
+		page, err := template.New("").Parse(formPost)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = formPost.Execute(w, map[string]any{"To": q.Get("redirect_uri"), "Values": back})
+		_ = page.Execute(w, map[string]any{"To": q.Get("redirect_uri"), "Values": back})
 		return
 	}
 	to := q.Get("redirect_uri")

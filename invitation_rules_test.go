@@ -49,8 +49,8 @@ func (w *world) principalOf(t *testing.T, b *browser) *principal.Principal {
 	return w.caller(t, b).Principal
 }
 
-// Seat limit 2, 5 invitations, 3 concurrent accepts of each: 2 members, 2 seats, 3
-// invitations still pending.
+// Seat limit 2, 5 invitations, 3 concurrent accepts of each over HTTP: 2 members, 2
+// seats, 2 of everything that is written about it, 3 invitations still pending.
 func TestPromise5_SeatsAreNeverOverAdmitted(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
@@ -58,10 +58,10 @@ func TestPromise5_SeatsAreNeverOverAdmitted(t *testing.T) {
 		owner := w.signedIn(t, email)
 		org := owner.organization()
 		assert.Must(w.db.Statement("INSERT INTO seats (organization_id, used) VALUES (?, 0)").Exec(t.Context(), org))(t)
-		ids, guests := map[string]string{}, map[string]*principal.Principal{}
+		ids, guests := map[string]string{}, map[string]*browser{}
 		for i := range 5 {
 			to := fmt.Sprintf("guest%d@example.com", i)
-			guests[to] = w.principalOf(t, w.signedIn(t, to))
+			guests[to] = w.signedIn(t, to)
 			ids[to], _ = owner.invites(to)
 		}
 		var (
@@ -70,18 +70,23 @@ func TestPromise5_SeatsAreNeverOverAdmitted(t *testing.T) {
 			won   = map[string]int{}
 			start = make(chan struct{})
 		)
-		for to, caller := range guests {
+		for to, guest := range guests {
 			for range 3 {
 				group.Go(func() {
 					<-start
-					_, err := w.Invitations.Accept(bundbtest.Flow(t.Context()), invitation.AcceptParams{Caller: caller, ID: ids[to]})
+					got := guest.post(pathAccept, map[string]any{"invitationId": ids[to]})
 					mu.Lock()
 					defer mu.Unlock()
-					switch {
-					case err == nil:
+					code := ""
+					if got.StatusCode != http.StatusOK {
+						code = got.code(t)
+					}
+					switch code {
+					case "":
 						won[to]++
-					case !errors.Is(err, errNoSeat) && !errors.Is(err, invitation.ErrNotFound):
-						t.Errorf("%s: %v", to, err)
+					case "NO_SEAT", "INVITATION_NOT_FOUND":
+					default:
+						t.Errorf("%s: %d %s", to, got.StatusCode, got.body)
 					}
 				})
 			}
@@ -96,6 +101,11 @@ func TestPromise5_SeatsAreNeverOverAdmitted(t *testing.T) {
 		assert.Equal(t, w.members(t, org), 2)
 		assert.Equal(t, w.count(t, "seats WHERE used = 2"), 1)
 		assert.Equal(t, w.pending(t), 3)
+		for _, event := range []string{"InvitationAccepted", "MemberJoined"} { // the owner joined, too
+			assert.Equal(t, w.count(t, "tenon_audit_entries WHERE organization_id = ? AND event = ? AND actor_id <> ?", org, event, owner.idOf()), 2)
+		}
+		assert.Equal(t, w.count(t, "tenon_notifications WHERE organization_id = ?", org), 2)
+		assert.Equal(t, w.count(t, "tenon_notifications WHERE organization_id = ? AND user_id = ? AND type = 'organization.member-joined'", org, owner.idOf()), 2)
 	}, seats)
 }
 

@@ -13,6 +13,7 @@ type swapped struct{ *auditbun.Store }
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	watch := tenants(t).Lint(t)
 	for name, open := range map[string]func(testing.TB, ...bundb.Schema) *bundb.DB{
 		"sqlite": bundbtest.SQLite, "postgres": bundbtest.Postgres,
 	} {
@@ -20,6 +21,7 @@ func TestStore(t *testing.T) {
 			t.Parallel()
 			audittest.TestStore(t, func(t *testing.T) audittest.Env {
 				db := open(t, auditbun.Schema())
+				watch(db)
 				broken := bundbtest.Broken(t, db)
 				store := &swapped{auditbun.New(db)}
 				return audittest.Env{Store: store, Break: func() { store.Store = auditbun.New(broken) }}

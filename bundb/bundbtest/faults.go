@@ -142,19 +142,24 @@ func (f *Faults) StallOn(text string, n int) *Barrier {
 // Record runs fn and returns the text of every statement that reached the
 // database meanwhile, whoever sent it, in order.
 func (f *Faults) Record(fn func()) []string {
+	stop := f.watch()
+	defer stop()
+	fn()
+	return stop()
+}
+
+// watch begins to write down statements; stop ends it and returns them.
+func (f *Faults) watch() (stop func() []string) {
 	r := &record{}
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.records[r] = true
-	f.mu.Unlock()
-	defer func() {
+	return func() []string {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		delete(f.records, r)
-	}()
-	fn()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return r.queries
+		return r.queries
+	}
 }
 
 // Count runs fn and returns how many statements reached the database meanwhile.

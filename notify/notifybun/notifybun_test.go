@@ -14,6 +14,7 @@ func schemas() []bundb.Schema { return []bundb.Schema{notifybun.Schema()} }
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	watch := tenants(t).Lint(t)
 	for dialect, open := range map[bundb.Dialect]func(t testing.TB, schemas ...bundb.Schema) *bundb.DB{
 		bundb.SQLite: bundbtest.SQLite, bundb.Postgres: bundbtest.Postgres,
 	} {
@@ -21,6 +22,7 @@ func TestStore(t *testing.T) {
 			t.Parallel()
 			notifytest.TestStore(t, func(t *testing.T) notifytest.Env {
 				db := open(t, schemas()...)
+				watch(db)
 				return notifytest.Env{Store: notifybun.New(db), Break: func() { assert.NoError(t, db.Close()) }}
 			})
 		})

@@ -19,12 +19,17 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	watch := tenants(t).Lint(t)
 	for name, open := range map[string]func(testing.TB, ...bundb.Schema) *bundb.DB{
 		"sqlite": bundbtest.SQLite, "postgres": bundbtest.Postgres,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sessiontest.TestStore(t, func(t *testing.T) sessiontest.Env { return env(t, open(t, schemas()...)) })
+			sessiontest.TestStore(t, func(t *testing.T) sessiontest.Env {
+				db := open(t, schemas()...)
+				watch(db)
+				return env(t, db)
+			})
 		})
 	}
 }

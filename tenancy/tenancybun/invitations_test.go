@@ -15,6 +15,7 @@ type swappedInvitations struct{ *tenancybun.Invitations }
 
 func TestInvitations(t *testing.T) {
 	t.Parallel()
+	watch := tenants(t).Lint(t)
 	for name, open := range map[string]func(testing.TB, ...bundb.Schema) *bundb.DB{
 		"sqlite": bundbtest.SQLite, "postgres": bundbtest.Postgres,
 	} {
@@ -22,6 +23,7 @@ func TestInvitations(t *testing.T) {
 			t.Parallel()
 			tenancytest.TestInvitations(t, func(t *testing.T) tenancytest.InvitationsEnv {
 				db := open(t, schemas()...)
+				watch(db)
 				broken := bundbtest.Broken(t, db)
 				store := &swappedInvitations{tenancybun.NewInvitations(db)}
 				return tenancytest.InvitationsEnv{
@@ -43,6 +45,7 @@ type swappedTeams struct{ *teamStore }
 
 func TestTeams(t *testing.T) {
 	t.Parallel()
+	watch := tenants(t).Lint(t)
 	for name, open := range map[string]func(testing.TB, ...bundb.Schema) *bundb.DB{
 		"sqlite": bundbtest.SQLite, "postgres": bundbtest.Postgres,
 	} {
@@ -50,6 +53,7 @@ func TestTeams(t *testing.T) {
 			t.Parallel()
 			tenancytest.TestTeams(t, func(t *testing.T) tenancytest.TeamsEnv {
 				db := open(t, schemas()...)
+				watch(db)
 				broken := bundbtest.Broken(t, db)
 				store := &swappedTeams{tenancybun.NewTeams(db)}
 				return tenancytest.TeamsEnv{

@@ -24,6 +24,7 @@ type swapped struct{ *tenancybun.Store }
 
 func TestStore(t *testing.T) {
 	t.Parallel()
+	watch := tenants(t).Lint(t)
 	for name, open := range map[string]func(testing.TB, ...bundb.Schema) *bundb.DB{
 		"sqlite": bundbtest.SQLite, "postgres": bundbtest.Postgres,
 	} {
@@ -31,6 +32,7 @@ func TestStore(t *testing.T) {
 			t.Parallel()
 			tenancytest.TestStore(t, func(t *testing.T) tenancytest.Env {
 				db := open(t, schemas()...)
+				watch(db)
 				broken := bundbtest.Broken(t, db)
 				store := &swapped{tenancybun.New(db)}
 				return tenancytest.Env{Store: store, Join: func(ctx context.Context, m tenancy.Member) error { return join(ctx, db, m) }, Break: func() { store.Store = tenancybun.New(broken) }}

@@ -128,19 +128,24 @@ func (s *Service) change(
 	ctx context.Context, caller *principal.Principal, organizationID, resource, action string,
 	fn func(ctx context.Context, o Organization, actor Member) error,
 ) error {
-	if !plausible(organizationID) {
-		return ErrNotFound
-	}
 	return s.store.InTx(ctx, func(ctx context.Context) error {
-		o, m, err := s.store.LockOrganization(ctx, organizationID, caller.UserID)
-		if err == nil {
-			err = s.judge(ctx, caller, o, m, resource, action)
-		}
+		o, m, err := s.lock(ctx, caller, organizationID, resource, action)
 		if err != nil {
 			return err
 		}
 		return fn(ctx, o, m)
 	})
+}
+
+func (s *Service) lock(ctx context.Context, caller *principal.Principal, organizationID, resource, action string) (Organization, Member, error) {
+	if !plausible(organizationID) {
+		return Organization{}, Member{}, ErrNotFound
+	}
+	o, m, err := s.store.LockOrganization(ctx, organizationID, caller.UserID)
+	if err == nil {
+		err = s.judge(ctx, caller, o, m, resource, action)
+	}
+	return o, m, err
 }
 
 // Delete deletes an organization with its members, roles and whatever hooks take along,
@@ -149,7 +154,7 @@ func (s *Service) change(
 func (s *Service) Delete(ctx context.Context, caller *principal.Principal, organizationID string) (o Organization, err error) {
 	err = s.change(ctx, caller, organizationID, "organization", "delete", func(ctx context.Context, found Organization, _ Member) error {
 		o = found
-		members, err := s.store.Members(ctx, o.ID)
+		members, err := s.store.LockMembers(ctx, o.ID)
 		switch {
 		case err != nil:
 			return err

@@ -210,6 +210,19 @@ func (s *Service) Authorize(ctx context.Context, caller *principal.Principal, or
 	return o, m, nil
 }
 
+// AuthorizeAlone is Authorize that locks the organization until the transaction of ctx
+// ends, for what is counted there: nobody else who asks for this lock, and nobody who
+// changes the organization, its roles or its members, goes on meanwhile. Whoever asks for
+// more than Authorize holds asks for it here and not afterwards, or two wait for each
+// other. Errors: those of Authorize; that of the store outside a transaction.
+func (s *Service) AuthorizeAlone(ctx context.Context, caller *principal.Principal, organizationID, resource, action string) (Organization, Member, error) {
+	o, m, err := s.lock(ctx, caller, organizationID, resource, action)
+	if err != nil {
+		return Organization{}, Member{}, fmt.Errorf("tenancy: authorize: %w", err)
+	}
+	return o, m, nil
+}
+
 // judge says whether the caller may act in the organization, and, unless resource is
 // empty, do this. An API key may do what both its own permissions and its user's role
 // allow, in its organization.

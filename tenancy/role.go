@@ -98,6 +98,9 @@ type RoleRef struct{ ID, Name string }
 // findRole returns ErrBuiltInRole for a role of the program.
 func (s *Service) findRole(ctx context.Context, o Organization, ref RoleRef) (Role, error) {
 	name := strings.Map(lower, strings.TrimSpace(ref.Name))
+	if name == "" && ref.ID == "" {
+		return Role{}, ErrRoleNotFound
+	}
 	if _, builtIn := s.roles[name]; builtIn && ref.ID == "" {
 		return Role{}, ErrBuiltInRole
 	}
@@ -106,7 +109,7 @@ func (s *Service) findRole(ctx context.Context, o Organization, ref RoleRef) (Ro
 		return Role{}, err
 	}
 	i := slices.IndexFunc(roles, func(r Role) bool { return (ref.ID == "" || r.ID == ref.ID) && (name == "" || r.Name == name) })
-	if i < 0 || ref == (RoleRef{}) {
+	if i < 0 {
 		return Role{}, ErrRoleNotFound
 	}
 	return roles[i], nil
@@ -140,15 +143,16 @@ func (s *Service) UpdateRole(ctx context.Context, p UpdateRoleParams) (r Role, e
 		if err := s.mayDefine(ctx, o, actor, merge(before.Permissions, r.Permissions), "update"); err != nil {
 			return err
 		}
+		if err := s.store.UpdateRole(ctx, r); err != nil {
+			return err
+		}
+		// A change of the name has waited for whoever was about to give the role.
 		holders, err := s.store.RoleHolders(ctx, o.ID, before.Name)
 		if err != nil {
 			return err
 		}
 		if r.Name != before.Name && len(holders) > 0 {
 			return ErrRoleInUse
-		}
-		if err := s.store.UpdateRole(ctx, r); err != nil {
-			return err
 		}
 		event := RoleChanged{Organization: o, Before: &before, After: &r, UserIDs: holders, ActorID: actor.UserID}
 		return hook.Call(ctx, s.cfg.Hooks.RoleChanged, event)

@@ -82,7 +82,10 @@ func TestAStrongerRoleIsNotForWeakerHands(t *testing.T) {
 		assert.ErrorIs(t, update("owner", tenancy.RoleRef{Name: name}, "", permissions{}), tenancy.ErrBuiltInRole)
 		assert.ErrorIs(t, w.svc.DeleteRole(t.Context(), caller("owner", 1), o.ID, tenancy.RoleRef{Name: name}), tenancy.ErrBuiltInRole)
 	}
-	assert.ErrorIs(t, update("owner", tenancy.RoleRef{}, "", permissions{}), tenancy.ErrRoleNotFound)
+	for _, nothing := range []string{"", " ", "\t", "\u00a0"} {
+		assert.ErrorIs(t, update("owner", tenancy.RoleRef{Name: nothing}, "", permissions{}), tenancy.ErrRoleNotFound)
+		assert.ErrorIs(t, w.svc.DeleteRole(t.Context(), caller("owner", 1), o.ID, tenancy.RoleRef{Name: nothing}), tenancy.ErrRoleNotFound)
+	}
 	assert.ErrorIs(t, update("owner", tenancy.RoleRef{ID: weak.ID, Name: "strong"}, "", permissions{}), tenancy.ErrRoleNotFound)
 	assert.NoError(t, update("owner", ref, "stronger", permissions{"organization": {"delete"}}))
 }

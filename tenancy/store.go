@@ -139,6 +139,11 @@ type DepartureStore interface {
 	// Members returns the organization's members, the longest-standing first.
 	Members(ctx context.Context, organizationID string) ([]Member, error)
 
+	// LockMembers is Members that waits for who is about to join the organization, and
+	// keeps everybody else from joining it until the transaction of ctx ends. It returns
+	// ErrNotFound if there is no such organization.
+	LockMembers(ctx context.Context, organizationID string) ([]Member, error)
+
 	// Transfer makes the member to the owner in place of from, who becomes an admin, and
 	// withdraws every offer of the ownership. It returns ErrNotFound, and changes
 	// nothing, if from does not own the organization or to is not a member of it. It
@@ -192,9 +197,9 @@ type RoleStore interface {
 	CreateRole(ctx context.Context, r Role) error
 
 	// UpdateRole sets the name, permissions and UpdatedAt of the role with r's id and
-	// organization, and raises the organization's RolesVersion. Errors: ErrRoleTaken as
-	// for CreateRole; ErrRoleNotFound. The transaction of ctx has locked the
-	// organization.
+	// organization, and raises the organization's RolesVersion. Where the name changes,
+	// who holds the role is waited for. Errors: ErrRoleTaken as for CreateRole;
+	// ErrRoleNotFound. The transaction of ctx has locked the organization.
 	UpdateRole(ctx context.Context, r Role) error
 
 	// DeleteRole deletes the role with r's id, name and organization, and raises the

@@ -65,7 +65,7 @@ func (s *Service) invite(ctx context.Context, p InviteParams, address Address) (
 	if err := s.cfg.People.Hold(ctx, p.Caller.UserID); err != nil {
 		return Invitation{}, err
 	}
-	o, m, err := s.cfg.Organizations.Authorize(ctx, p.Caller, p.OrganizationID, "invitation", "create")
+	o, m, err := s.cfg.Organizations.AuthorizeAlone(ctx, p.Caller, p.OrganizationID, "invitation", "create")
 	if err != nil {
 		return Invitation{}, err
 	}

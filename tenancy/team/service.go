@@ -89,7 +89,7 @@ func (s *Service) Create(ctx context.Context, caller *principal.Principal, organ
 		return Team{}, err
 	}
 	err = s.change(ctx, "create", func(ctx context.Context) error {
-		o, m, err := s.cfg.Organizations.Authorize(ctx, caller, organizationID, "team", "create")
+		o, m, err := s.cfg.Organizations.AuthorizeAlone(ctx, caller, organizationID, "team", "create")
 		if err != nil {
 			return err
 		}

@@ -37,6 +37,19 @@ func (s *Store) Members(ctx context.Context, organizationID string) ([]tenancy.M
 	return members(models), bundb.Wrap("tenancybun: members", err)
 }
 
+// LockMembers implements tenancy.DepartureStore.
+func (s *Store) LockMembers(ctx context.Context, organizationID string) ([]tenancy.Member, error) {
+	if !s.InTransaction(ctx) {
+		return nil, tenancy.ErrNoTransaction
+	}
+	// The second statement sees what was committed while the first one waited.
+	var id string
+	if err := s.lock.QueryRow(ctx, organizationID).Scan(&id); err != nil {
+		return nil, notFound("tenancybun: lock the members", err)
+	}
+	return s.Members(ctx, organizationID)
+}
+
 func members(models []memberModel) []tenancy.Member {
 	list := make([]tenancy.Member, 0, len(models))
 	for _, m := range models {
@@ -116,6 +129,8 @@ func (s *Store) Share(ctx context.Context, userID, otherID string) (bool, error)
 	err := s.share.QueryRow(ctx, userID, otherID).Scan(&shared)
 	return shared, bundb.Wrap("tenancybun: share", err)
 }
+
+const lockSQL = "SELECT o.id FROM tenon_organizations AS o WHERE o.id = ?"
 
 const shareSQL = `
 SELECT EXISTS (

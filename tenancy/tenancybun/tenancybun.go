@@ -57,6 +57,7 @@ func SessionJoin() bundb.Join {
 type Store struct {
 	*bundb.DB
 	membership, bySlug, hold, holdFirst, share, choose bundb.Statement
+	lock                                               bundb.Statement
 	holdMembership, holdAsMember, lockAsMember         bundb.Statement
 	addMember, setRole, removeMember                   bundb.Statement
 	offer, findOffer, withdraw                         bundb.Statement
@@ -78,7 +79,8 @@ func New(db *bundb.DB) *Store {
 	return &Store{
 		DB:         db,
 		membership: db.Statement(membershipSQL), bySlug: db.Statement(bySlugSQL),
-		hold: lock(holdSQL, "FOR KEY SHARE"), holdFirst: lock(holdFirstSQL, "FOR KEY SHARE OF o"),
+		hold: lock(holdSQL, "FOR KEY SHARE"), holdFirst: lock(holdFirstSQL, "FOR KEY SHARE OF o, m"),
+		lock:  lock(lockSQL, "FOR UPDATE"),
 		share: db.Statement(shareSQL), choose: db.Statement(chooseSQL),
 		holdMembership: lock(membershipSQL, "FOR SHARE OF m"), holdAsMember: lock(asMemberSQL, "FOR KEY SHARE OF o"),
 		lockAsMember: lock(asMemberSQL, "FOR NO KEY UPDATE OF o"),

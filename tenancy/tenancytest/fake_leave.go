@@ -43,6 +43,18 @@ func (f *Fake) Members(ctx context.Context, organizationID string) (list []tenan
 	return list, err
 }
 
+// LockMembers implements tenancy.DepartureStore.
+func (f *Fake) LockMembers(ctx context.Context, organizationID string) ([]tenancy.Member, error) {
+	if !f.InTransaction(ctx) {
+		return nil, tenancy.ErrNoTransaction
+	}
+	list, err := f.Members(ctx, organizationID)
+	if err == nil && len(list) == 0 {
+		err = tenancy.ErrNotFound
+	}
+	return list, err
+}
+
 // membersWhere returns members, the longest-standing first.
 func (s *state) membersWhere(match func(tenancy.Member) bool) []tenancy.Member {
 	var list []tenancy.Member

@@ -14,7 +14,7 @@ import (
 func departureClauses() []clause {
 	return []clause{
 		{"LockOwned finds what the user owns, by id", testLockOwned},
-		{"Members lists one organization, the longest-standing first", testMembers},
+		{"Members and LockMembers list one organization, the longest-standing first", testMembers},
 		{"Transfer makes a member the owner and the owner an admin", testTransfer},
 		{"Transfer refuses strangers and changes nothing", testTransferRefused},
 		{"DeleteOrganization takes its members along", testDeleteOrganization},
@@ -65,6 +65,13 @@ func testMembers(t *testing.T, w *world) {
 	got, err := w.Store.Members(t.Context(), o.ID)
 	assert.NoError(t, err)
 	assert.Equal(t, got, []tenancy.Member{owner, early, late})
+	assert.NoError(t, w.Store.InTx(t.Context(), func(ctx context.Context) error {
+		got, err = w.Store.LockMembers(ctx, o.ID)
+		assert.Equal(t, got, []tenancy.Member{owner, early, late})
+		_, missing := w.Store.LockMembers(ctx, newID())
+		assert.ErrorIs(t, missing, tenancy.ErrNotFound)
+		return err
+	}))
 }
 
 func (w *world) transfer(t *testing.T, organizationID, from, to string) error {
@@ -150,6 +157,7 @@ func testShare(t *testing.T, w *world) {
 func (w *world) departures() map[string]func(ctx context.Context) error {
 	return map[string]func(ctx context.Context) error{
 		"LockOwned":          func(ctx context.Context) error { _, err := w.Store.LockOwned(ctx, "x"); return err },
+		"LockMembers":        func(ctx context.Context) error { _, err := w.Store.LockMembers(ctx, "x"); return err },
 		"Transfer":           func(ctx context.Context) error { return w.Store.Transfer(ctx, "x", "y", "z", w.now) },
 		"DeleteOrganization": func(ctx context.Context) error { return w.Store.DeleteOrganization(ctx, "x") },
 		"RemoveMemberships":  func(ctx context.Context) error { _, err := w.Store.RemoveMemberships(ctx, "x"); return err },

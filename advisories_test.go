@@ -9,12 +9,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/session/sessioncache"
@@ -135,15 +136,21 @@ func TestCVE_2026_55670_NothingOfADeletedUserIsTheNextOnes(t *testing.T) {
 // Until the door has opened there is none: here the host's veto keeps it shut.
 func TestGHSA_xg6x_h9c9_2m83_NothingIsThereBeforeTheDoorOpened(t *testing.T) {
 	t.Parallel()
-	var mu sync.Mutex
-	shut := false
-	each(t, func(t *testing.T, w *world) {
+	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) {
+		var shut atomic.Bool
+		w := newWorld(t, db, func(c *tenon.Config) {
+			c.SessionCache = new(sessioncache.Config)
+			c.AuthHooks.BeforeSession = func(context.Context, auth.BeforeSession) error {
+				if shut.Load() {
+					return auth.ErrInvalidName
+				}
+				return nil
+			}
+		})
 		w.user(t, email)
 		b, p := w.browser(t), &program{browser: w.browser(t)}
 		link, code := w.magicLink(t, b, email), w.mailedCode(t, b, email, "sign-in")
-		mu.Lock()
-		shut = true
-		mu.Unlock()
+		shut.Store(true)
 		answers := []answer{
 			b.signIn(email), b.useLink(link), b.useCode(email, code),
 			p.send(http.MethodPost, "/sign-in/email", credentials(email, password), http.Header{"X-Token-Mode": {"bearer"}}),
@@ -160,16 +167,6 @@ func TestGHSA_xg6x_h9c9_2m83_NothingIsThereBeforeTheDoorOpened(t *testing.T) {
 		_, err := w.Auth.ProvePassword(t.Context(), auth.SignInParams{Email: email, Password: password})
 		assert.NoError(t, err)
 		assert.Equal(t, w.count(t, "tenon_sessions"), 0) // a proof is no session
-	}, func(c *tenon.Config) {
-		c.SessionCache = new(sessioncache.Config)
-		c.AuthHooks.BeforeSession = func(context.Context, auth.BeforeSession) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if shut {
-				return auth.ErrInvalidName
-			}
-			return nil
-		}
 	})
 }
 

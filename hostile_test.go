@@ -13,6 +13,7 @@ import (
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/admin"
+	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 )
@@ -55,8 +56,9 @@ func (e *roleEvents) hear(c *tenon.Config) {
 // The last superuser does not leave by the door of the own account either.
 func TestTheLastSuperuserDoesNotDeleteTheirAccount(t *testing.T) {
 	t.Parallel()
-	events := new(roleEvents)
-	each(t, func(t *testing.T, w *world) {
+	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) {
+		events := new(roleEvents)
+		w := newWorld(t, db, events.hear)
 		root, ada := w.signedIn(t, rootEmail), w.signedIn(t, email)
 		assert.Equal(t, root.post("/delete-user", map[string]any{"callbackURL": "/"}).StatusCode, http.StatusOK)
 		link := w.link(t, rootEmail)
@@ -75,7 +77,7 @@ func TestTheLastSuperuserDoesNotDeleteTheirAccount(t *testing.T) {
 		events.mu.Lock()
 		defer events.mu.Unlock()
 		assert.True(t, slices.Contains(events.gone, id), "hooks heard of it")
-	}, events.hear)
+	})
 }
 
 // Two superusers who ban each other at the same moment: one wins, nobody waits for

@@ -227,7 +227,6 @@ func (b *browser) native(token map[string]any) answer {
 
 func TestR20_AnIDTokenIsGoodOnceForItsNonce(t *testing.T) {
 	t.Parallel()
-	told := &refusals{}
 	eachApp(t, func(t *testing.T, w *world, i *idp) {
 		i.is("1", email)
 		b := w.browser(t)
@@ -236,14 +235,14 @@ func TestR20_AnIDTokenIsGoodOnceForItsNonce(t *testing.T) {
 		body := got.decode(t)
 		user, _ := body["user"].(map[string]any)
 		assert.True(t, b.isSignedIn() && body["redirect"] == any(false) && body["token"] == nil && user["email"] == any(email), got.body)
-		told.take()
+		i.told.take()
 		refuse := func(name, code string, token map[string]any) {
 			t.Helper()
 			other := w.browser(t)
 			if got := other.native(token); got.StatusCode != http.StatusUnauthorized || got.code(t) != code || other.isSignedIn() {
 				t.Errorf("%s: %d %s", name, got.StatusCode, got.body)
 			}
-			assert.Equal(t, told.take(), []string{"acme sign-in " + code})
+			assert.Equal(t, i.told.take(), []string{"acme sign-in " + code})
 		}
 		refuse("again", "INVALID_TOKEN", token)
 		fresh := b.idToken(t, i)
@@ -263,7 +262,7 @@ func TestR20_AnIDTokenIsGoodOnceForItsNonce(t *testing.T) {
 		assert.Equal(t, again.native(hashed).StatusCode, http.StatusOK)
 		assert.Equal(t, w.count(t, "tenon_users"), 1)
 		assert.Equal(t, w.count(t, "tenon_oauth_links"), 1)
-	}, told.listen)
+	})
 }
 
 func TestR20_SixteenUsesOfOneIDTokenMakeOneSession(t *testing.T) {
@@ -407,7 +406,6 @@ func TestR26_EveryFieldOfTheOfficialClient(t *testing.T) {
 // in what the host's hooks and other pages are told (promise 3).
 func TestPromise3_NoSecretOfAFlowIsReadable(t *testing.T) {
 	t.Parallel()
-	told := &refusals{}
 	eachApp(t, func(t *testing.T, w *world, i *idp) {
 		i.is("1", email)
 		var secrets []string
@@ -446,7 +444,7 @@ func TestPromise3_NoSecretOfAFlowIsReadable(t *testing.T) {
 				assert.Equal(t, got.Header.Get("Referrer-Policy"), "no-referrer")
 			}
 		}
-		for _, e := range told.all {
+		for _, e := range i.told.all {
 			said.WriteString(e.Reason)
 		}
 		dump := string(bundbtest.Dump(t, w.db))
@@ -460,5 +458,5 @@ func TestPromise3_NoSecretOfAFlowIsReadable(t *testing.T) {
 				}
 			}
 		}
-	}, told.listen, func(c *oauth.Config) { c.Providers[0].KeepTokens = true })
+	}, func(c *oauth.Config) { c.Providers[0].KeepTokens = true })
 }

@@ -31,13 +31,11 @@ type refusals struct {
 	all []oauth.Refused
 }
 
-func (r *refusals) listen(c *oauth.Config) {
-	c.Hooks.SignInRefused = func(_ context.Context, e oauth.Refused) error {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.all = append(r.all, e)
-		return nil
-	}
+func (r *refusals) hear(_ context.Context, e oauth.Refused) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, e)
+	return nil
 }
 
 // take returns the codes of what was told since the last call.
@@ -55,7 +53,6 @@ func (r *refusals) take() (codes []string) {
 // nothing up: after all of it the owner of the flow signs in.
 func TestR20_AStateIsGoodOnceInItsBrowserAtItsProvider(t *testing.T) {
 	t.Parallel()
-	told := &refusals{}
 	eachIDP(t, func(t *testing.T, w *world, i *idp) {
 		i.is("1", email)
 		b, stranger := w.browser(t), w.browser(t)
@@ -64,7 +61,7 @@ func TestR20_AStateIsGoodOnceInItsBrowserAtItsProvider(t *testing.T) {
 		state := back.Query().Get("state")
 		swapped := at(back, func(url.Values) {})
 		swapped.Path = strings.Replace(back.Path, "acme", "other", 1)
-		told.take()
+		i.told.take()
 		pages := map[string]bool{}
 		refuse := func(name string, who *browser, to *url.URL) {
 			t.Helper()
@@ -73,7 +70,7 @@ func TestR20_AStateIsGoodOnceInItsBrowserAtItsProvider(t *testing.T) {
 			if got.StatusCode != http.StatusBadRequest || !strings.Contains(got.body, "was not started in this browser") || who.isSignedIn() {
 				t.Errorf("%s: %d %s", name, got.StatusCode, got.body)
 			}
-			if codes := told.take(); len(codes) != 1 || !strings.HasSuffix(codes[0], " STATE_MISMATCH") {
+			if codes := i.told.take(); len(codes) != 1 || !strings.HasSuffix(codes[0], " STATE_MISMATCH") {
 				t.Errorf("%s: the hook is told %v", name, codes)
 			}
 		}
@@ -96,9 +93,9 @@ func TestR20_AStateIsGoodOnceInItsBrowserAtItsProvider(t *testing.T) {
 		late := w.browser(t)
 		back = i.Visit(late.begin("acme", nil))
 		bundbtest.ClockOf(w.db).Advance(10*time.Minute + time.Second)
-		told.take()
+		i.told.take()
 		refuse("too late", late, back)
-	}, told.listen)
+	})
 }
 
 // A secret of another purpose is no state, and a state is nothing elsewhere.
@@ -128,26 +125,24 @@ func TestR20_AStateIsNothingElsewhere(t *testing.T) {
 // The code of one flow is none in another: the provider refuses it for the verifier.
 func TestTheCodeOfAnotherFlowIsRefused(t *testing.T) {
 	t.Parallel()
-	told := &refusals{}
 	eachIDP(t, func(t *testing.T, w *world, i *idp) {
 		i.is("attacker", "mallory@example.com")
 		attackers := i.Visit(w.browser(t).begin("acme", nil))
 		i.is("1", email)
 		b := w.browser(t)
 		back := i.Visit(b.begin("acme", nil))
-		told.take()
+		i.told.take()
 		got := b.comeBack(at(back, func(q url.Values) { q.Set("code", attackers.Query().Get("code")) }))
 		assert.Equal(t, got.StatusCode, http.StatusUnauthorized)
 		assert.Contains(t, got.body, "was used before. Start again.")
-		assert.Equal(t, told.take(), []string{"acme sign-in OAUTH_CODE_REFUSED"})
+		assert.Equal(t, i.told.take(), []string{"acme sign-in OAUTH_CODE_REFUSED"})
 		assert.False(t, b.isSignedIn(), "signed in")
 		assert.Equal(t, w.count(t, "tenon_users"), 0)
-	}, told.listen)
+	})
 }
 
 func TestWhoSaysNoAtTheProviderIsToldSo(t *testing.T) {
 	t.Parallel()
-	told := &refusals{}
 	eachApp(t, func(t *testing.T, w *world, i *idp) {
 		i.Deny("access_denied")
 		b := w.browser(t)
@@ -156,14 +151,13 @@ func TestWhoSaysNoAtTheProviderIsToldSo(t *testing.T) {
 		assert.Contains(t, got.body, "cancelled at the sign-in service")
 		got = b.comeBack(i.Visit(b.begin("acme", map[string]any{"errorCallbackURL": "myapp://in"})))
 		assert.Equal(t, got.Header.Get("Location"), "myapp://in?error=OAUTH_ACCESS_DENIED")
-		assert.Equal(t, told.take(), []string{"acme sign-in OAUTH_ACCESS_DENIED", "acme sign-in OAUTH_ACCESS_DENIED"})
-	}, told.listen)
+		assert.Equal(t, i.told.take(), []string{"acme sign-in OAUTH_ACCESS_DENIED", "acme sign-in OAUTH_ACCESS_DENIED"})
+	})
 }
 
 // A provider that is down decides nothing: no hook is told, and nobody is in.
 func TestAProviderThatIsDownIs503(t *testing.T) {
 	t.Parallel()
-	told := &refusals{}
 	eachIDP(t, func(t *testing.T, w *world, i *idp) {
 		b := w.browser(t)
 		back := i.Visit(b.begin("acme", nil))
@@ -172,9 +166,9 @@ func TestAProviderThatIsDownIs503(t *testing.T) {
 		assert.Equal(t, got.StatusCode, http.StatusServiceUnavailable)
 		assert.Contains(t, got.body, "cannot be reached at the moment")
 		assert.NotEqual(t, got.Header.Get("Retry-After"), "")
-		assert.Len(t, told.take(), 0)
+		assert.Len(t, i.told.take(), 0)
 		assert.False(t, b.isSignedIn(), "signed in")
-	}, told.listen)
+	})
 }
 
 // Sixteen answers of one browser to one flow make one user, one link and one session.

@@ -29,7 +29,8 @@ func withOAuth(c *tenon.Config) {
 type idp struct {
 	*oauthtest.Provider
 
-	svc *oauth.Service // of the App
+	svc  *oauth.Service // of the App
+	told refusals       // what the hooks of the App heard
 }
 
 // eachIDP runs fn with an App and a provider on each database.
@@ -44,7 +45,7 @@ func eachIDP(t *testing.T, fn func(t *testing.T, w *world, i *idp), change ...fu
 // into makes the provider one of an App.
 func (i *idp) into(change ...func(*oauth.Config)) func(*tenon.Config) {
 	return func(c *tenon.Config) {
-		cfg := oauth.Config{Client: i.Config()}
+		cfg := oauth.Config{Client: i.Config(), Hooks: oauth.Hooks{SignInRefused: i.told.hear}}
 		for _, id := range []string{"acme", "other"} {
 			p := i.Provider.Provider(id)
 			p.EmailAuthority = provider.EmailAuthority{Domains: []string{"example.com"}}

@@ -64,9 +64,12 @@ func TestR19_TheSubjectAloneIsNobody(t *testing.T) {
 // A mailbox that both proved is one account: it keeps its password, and its owner is told.
 func TestR19_AProvenMailboxIsLinkedToItsUser(t *testing.T) {
 	t.Parallel()
-	var linked []oauth.Linked
-	eachIDP(t, func(t *testing.T, w *world, i *idp) {
-		linked = nil
+	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) {
+		var linked []oauth.Linked
+		i := &idp{Provider: oauthtest.NewProvider(t, db.Now)}
+		w := newWorld(t, db, i.into(func(c *oauth.Config) {
+			c.Hooks.AccountLinked = func(_ context.Context, e oauth.Linked) error { linked = append(linked, e); return nil }
+		}))
 		owner := w.signedIn(t, email)
 		i.is("1", strings.ToUpper(email[:3])+email[3:])
 		b := w.browser(t)
@@ -79,8 +82,6 @@ func TestR19_AProvenMailboxIsLinkedToItsUser(t *testing.T) {
 		assert.Equal(t, w.browser(t).signIn(email).StatusCode, http.StatusOK)
 		assert.Equal(t, w.count(t, "tenon_users WHERE email_proof = 'mail'"), 1)
 		assert.Equal(t, w.count(t, "tenon_oauth_links"), 1)
-	}, func(c *oauth.Config) {
-		c.Hooks.AccountLinked = func(_ context.Context, e oauth.Linked) error { linked = append(linked, e); return nil }
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/twofactor"
+	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 )
@@ -17,8 +18,11 @@ import (
 // everything in flight is dead, and the owner and the trail are told (rules R1, R12).
 func TestASuperuserResetsSecondFactors(t *testing.T) {
 	t.Parallel()
-	events := make(chan auth.SecondFactorReset, 8)
-	each(t, func(t *testing.T, w *world) {
+	bundbtest.Each(t, tenon.Schemas(), func(t *testing.T, db *bundb.DB) {
+		events := make(chan auth.SecondFactorReset, 8)
+		w := newWorld(t, db, withRoot, func(c *tenon.Config) {
+			c.AuthHooks.SecondFactorReset = func(_ context.Context, e auth.SecondFactorReset) error { events <- e; return nil }
+		})
 		ada := w.signedIn(t, email)
 		root := w.signedIn(t, rootEmail)
 		a := w.enrol(t, ada)
@@ -46,8 +50,6 @@ func TestASuperuserResetsSecondFactors(t *testing.T) {
 		assert.Equal(t, root.admin("reset-second-factor", map[string]any{"userId": "0190b2c4-7f3a-7c11-8d2e-5b1f0a9c3e77"}).StatusCode, http.StatusNotFound)
 		bundbtest.ClockOf(w.db).Advance(11 * time.Minute)
 		assert.Equal(t, root.admin("reset-second-factor", map[string]any{"userId": id}).code(t), "SESSION_NOT_FRESH")
-	}, withRoot, func(c *tenon.Config) {
-		c.AuthHooks.SecondFactorReset = func(_ context.Context, e auth.SecondFactorReset) error { events <- e; return nil }
 	})
 }
 

@@ -41,8 +41,9 @@ type Config struct {
 	// hash of the last. Kept where those who write to the database cannot change it, it
 	// shows what a MAC alone cannot, that somebody put an older state of the whole chain
 	// back: see [VerifyParams].Known. It is called outside of transactions, by one
-	// process at a time; after an error it is called again. Defaults to a line of the
-	// log.
+	// process at a time, and has five seconds for all heads that are due, since rows wait
+	// for it; after an error it is called again when AnchorEvery is over. Defaults to a
+	// line of the log.
 	Anchor func(ctx context.Context, h Head) error
 	// AnchorEvery is how often the head of one chain is anchored at most. Defaults to
 	// DefaultAnchorEvery.
@@ -69,6 +70,8 @@ type Service struct {
 	cfg     Config
 	cursors *cursor.Codec
 	made    atomic.Uint32 // ids
+	// verified is how many rows one page of a verification looks at.
+	verified int64
 }
 
 // New returns a Service on store, or says what is wrong with cfg. It does no I/O and
@@ -93,7 +96,7 @@ func New(store Store, cfg Config) (*Service, error) {
 	if cfg.Rand == nil {
 		cfg.Rand = rand.Reader
 	}
-	s := &Service{store: store, cfg: cfg, cursors: cursor.New(cfg.Keys, "audit")}
+	s := &Service{store: store, cfg: cfg, cursors: cursor.New(cfg.Keys, "audit"), verified: maxVerified}
 	if s.cfg.Anchor == nil {
 		s.cfg.Anchor = s.logHead
 	}

@@ -63,9 +63,9 @@
 //
 // Whoever writes to the database but has no key can hide nothing that is sealed, but
 // for one thing: they can put an older state of a whole chain back, rows and head
-// together. Only a head that was anchored elsewhere shows that ([VerifyParams].Known). Rows
-// that are not sealed yet, normally those of the last second, can be removed unseen:
-// [Report].TailAge says how old the oldest is. Whoever has the key can write
-// anything; a KMS keeps it from those who read disks and backups. Erasures are
-// recorded, and their number is in the report.
+// together. Only a head that was anchored elsewhere shows that ([VerifyParams].Known).
+// Rows that are not sealed yet, normally those of the last second, can be removed
+// unseen: [Report].TailAge and [Summary].TailAge say how old the oldest is. Erasures are
+// recorded, and personal fields that are gone without one are a finding. Whoever has the
+// key can write anything; a KMS keeps it from those who read disks and backups.
 package audit

@@ -28,8 +28,9 @@ type HandlerConfig struct {
 // Handler serves the trail over HTTP. Each endpoint is a method, for hosts that route
 // by themselves; Routes lists them. It is safe for concurrent use.
 type Handler struct {
-	svc *Service
-	cfg HandlerConfig
+	svc      *Service
+	cfg      HandlerConfig
+	stallFor time.Duration
 }
 
 // NewHandler returns a Handler on svc. It does no I/O.
@@ -40,7 +41,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	return &Handler{svc: svc, cfg: cfg}, nil
+	return &Handler{svc: svc, cfg: cfg, stallFor: stallFor}, nil
 }
 
 // Routes is the table of the package's routes, relative to its mount. All of them read
@@ -208,6 +209,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, mayBeAll bool) {
 
 type verifyQuery struct {
 	OrganizationID string `json:"organizationId" maxLength:"64" description:"Whose trail. Defaults to the active organization's and, for superusers, to everybody's."`
+	Known          string `json:"known" maxLength:"2048" description:"An earlier head of this one trail, out of which it must have grown"`
 	Limit          int    `json:"limit" minimum:"1" maximum:"100" description:"How many trails at most. Defaults to 10."`
 	Cursor         string `json:"cursor" maxLength:"1024" description:"nextCursor of the page before"`
 }
@@ -215,7 +217,7 @@ type verifyQuery struct {
 type verifyResponse struct {
 	Valid      bool             `json:"valid" description:"Whether nothing is wrong on this page"`
 	Items      []reportResponse `json:"items"`
-	NextCursor *string          `json:"nextCursor" description:"null on the last page"`
+	NextCursor *string          `json:"nextCursor" description:"null on the last page. One page is about 20,000 entries at most, so that it may end within a trail, which the next goes on with."`
 	Roster     *rosterResponse  `json:"roster" description:"Of all trails together, for superusers"`
 }
 
@@ -223,6 +225,9 @@ type rosterResponse struct {
 	Chains  int64 `json:"chains" description:"How many trails there are"`
 	Missing int64 `json:"missing" description:"How many were removed as a whole"`
 	Forged  bool  `json:"forged"`
+
+	Unsealed        int64   `json:"unsealed" description:"How many entries wait to be sealed"`
+	UnsealedSeconds float64 `json:"unsealedSeconds" description:"How long the oldest of them has waited: more than some seconds say that nobody seals"`
 }
 
 type reportResponse struct {
@@ -232,7 +237,7 @@ type reportResponse struct {
 	Pruned          int64             `json:"pruned" description:"How many of them retention has deleted"`
 	Checked         int64             `json:"checked"`
 	Erased          int64             `json:"erased" description:"How many have lost their personal fields"`
-	Head            *string           `json:"head" description:"The end of the chain, signed; keep it elsewhere"`
+	Head            *string           `json:"head" description:"The end of the chain, signed; keep it elsewhere, and send it as known later"`
 	Unsealed        int64             `json:"unsealed"`
 	UnsealedSeconds float64           `json:"unsealedSeconds" description:"How long the oldest of them has waited"`
 	Findings        []findingResponse `json:"findings"`
@@ -246,10 +251,12 @@ type findingResponse struct {
 	ID   *string `json:"id" description:"The entry, where it is one"`
 }
 
+func seconds(d time.Duration) float64 { return d.Round(time.Millisecond).Seconds() }
+
 func newReportResponse(r Report) reportResponse {
 	out := reportResponse{
 		OrganizationID: some(r.OrganizationID), Valid: r.Valid, Count: r.Head.Count, Pruned: r.Base.Count, Checked: r.Checked, Erased: r.Erased,
-		Unsealed: r.Tail.Count, UnsealedSeconds: r.TailAge.Round(time.Millisecond).Seconds(), Findings: []findingResponse{}, More: r.More,
+		Unsealed: r.Tail.Count, UnsealedSeconds: seconds(r.TailAge), Findings: []findingResponse{}, More: r.More,
 	}
 	if r.Head.Count > 0 {
 		out.Head = some(r.Head.String())
@@ -282,23 +289,36 @@ func (h *Handler) Verify(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) verify(ctx context.Context, s scope, query verifyQuery) (verifyResponse, error) {
 	out := verifyResponse{Valid: true, Items: []reportResponse{}}
 	var reports []Report
+	if s.all && query.Known != "" {
+		return out, ErrInvalidHead
+	}
 	if s.all {
 		all, err := h.svc.Roster(ctx)
 		if err != nil {
 			return out, err
 		}
-		out.Roster = &rosterResponse{Chains: all.Chains, Missing: all.Missing, Forged: all.RosterForged}
+		out.Roster = &rosterResponse{
+			Chains: all.Chains, Missing: all.Missing, Forged: all.RosterForged, Unsealed: all.Tail.Count, UnsealedSeconds: seconds(all.TailAge),
+		}
 		page, next, err := h.svc.VerifyPage(ctx, query.Limit, query.Cursor)
 		if err != nil {
 			return out, err
 		}
 		reports, out.NextCursor, out.Valid = page, some(next), all.Valid()
 	} else {
-		report, err := h.svc.Verify(ctx, VerifyParams{OrganizationID: s.organizationID})
+		p := VerifyParams{OrganizationID: s.organizationID}
+		if query.Known != "" {
+			known, err := ParseHead(query.Known)
+			if err != nil {
+				return out, err
+			}
+			p.Known = []Head{known}
+		}
+		report, next, err := h.svc.VerifyChain(ctx, p, query.Cursor)
 		if err != nil {
 			return out, err
 		}
-		reports = []Report{report}
+		reports, out.NextCursor = []Report{report}, some(next)
 	}
 	for _, report := range reports {
 		out.Valid = out.Valid && report.Valid

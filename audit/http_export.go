@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/tenon-go/tenon/internal/route"
 	"github.com/tenon-go/tenon/problem"
@@ -22,6 +23,10 @@ type endCount struct {
 	Items int64 `json:"items"`
 }
 
+// stallFor is how long a client may take to read what was written before the rest is
+// written.
+const stallFor = 30 * time.Second
+
 // Export answers GET audit/export: a line of JSON for each entry, and a last one,
 // {"end":{"items":n}}, which says that it is all there. What is in memory does not
 // grow with it.
@@ -37,6 +42,13 @@ func (h *Handler) Export(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	lines := &lineWriter{w: w}
+	// However long all of it takes: the server's limit is for answers, not for streams.
+	// Whoever does not read is hung up on instead.
+	control := http.NewResponseController(w)
+	_ = control.SetWriteDeadline(time.Time{}) // what cannot, has none
+	lines.stalled = time.AfterFunc(h.stallFor, func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
+	defer lines.stalled.Stop()
+	lines.stallFor = h.stallFor
 	n, err := h.svc.Export(r.Context(), query.query(s), func(record Record) error { return lines.write(newEntryResponse(record)) })
 	if err == nil {
 		err = lines.write(endOfExport{endCount{n}})
@@ -54,9 +66,11 @@ func (h *Handler) Export(w http.ResponseWriter, r *http.Request) {
 // lineWriter begins the answer with its first line, so that until then an error is an
 // answer of its own.
 type lineWriter struct {
-	w       http.ResponseWriter
-	buffer  *bufio.Writer
-	encoder *json.Encoder
+	w        http.ResponseWriter
+	buffer   *bufio.Writer
+	encoder  *json.Encoder
+	stalled  *time.Timer
+	stallFor time.Duration
 }
 
 func (l *lineWriter) write(v any) error {
@@ -69,5 +83,6 @@ func (l *lineWriter) write(v any) error {
 		l.buffer = bufio.NewWriter(l.w)
 		l.encoder = json.NewEncoder(l.buffer)
 	}
+	l.stalled.Reset(l.stallFor)
 	return l.encoder.Encode(v)
 }

@@ -110,9 +110,14 @@ func (s *Service) read(ctx context.Context, f Filter) ([]Record, error) {
 // exportPage is how many entries of an export are in memory.
 const exportPage = 500
 
-// Export calls fn with every entry that q selects, the oldest first, with constant
-// memory, and returns how many there were. An error of fn ends it.
+// Export calls fn with every entry that q selects and that was recorded before it began,
+// the oldest first, with constant memory, and returns how many there were. An error of
+// fn ends it.
 func (s *Service) Export(ctx context.Context, q Query, fn func(r Record) error) (n int64, err error) {
+	// It ends, however fast others write, and however slowly fn reads.
+	if end := s.now().Add(time.Microsecond); q.Until.IsZero() || q.Until.After(end) {
+		q.Until = end
+	}
 	f := q.filter(exportPage)
 	f.OldestFirst = true
 	for {

@@ -78,7 +78,7 @@ func (s *Service) Erase(ctx context.Context, userID string) (n int64, err error)
 		if n, err = s.store.Erase(ctx, userID); err != nil || n == 0 {
 			return err
 		}
-		e := Entry{Action: "sensitive_delete", Event: "PersonalDataErased", Target: Target{TargetUser, userID}}.complete(ctx)
+		e := Entry{Action: "sensitive_delete", Event: eventErased, Target: Target{TargetUser, userID}}.complete(ctx)
 		// It would be one more place with what was to be erased.
 		e.IP, e.UserAgent = netip.Addr{}, ""
 		return s.record(ctx, e)

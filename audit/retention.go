@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-
-	"github.com/tenon-go/tenon/internal/cursor"
 )
 
 const (
@@ -92,11 +90,11 @@ func (s *Service) pruneBatch(ctx context.Context, organizationID string, cut tim
 	if err := s.trust(ctx, chain); err != nil {
 		return 0, err
 	}
-	rows, err := s.store.Linked(ctx, organizationID, chain.Base.Count, pruneBatch)
+	rows, err := s.store.Linked(ctx, organizationID, chain.Base.Count+1, pruneBatch)
 	if err != nil {
 		return 0, err
 	}
-	w := &walk{Service: s, chain: chain, report: &Report{Valid: true}, next: chain.Base.Count + 1, prev: chain.Base.Hash, sure: true}
+	w := s.newWalk(chain, &Report{Valid: true}, Place{})
 	n := 0
 	for ; n < len(rows) && rows[n].At.Before(cut) && rows[n].Seq <= chain.Head.Count; n++ {
 		if err := w.row(ctx, rows[n]); err != nil {
@@ -125,6 +123,10 @@ type Summary struct {
 	Missing int64
 	// RosterForged says that the list of chains was not made here.
 	RosterForged bool
+	// Tail is what is not sealed yet, anywhere, and TailAge how long the oldest of it has
+	// waited: more than some seconds say that nobody seals.
+	Tail    Tail
+	TailAge time.Duration
 }
 
 // Valid reports whether nothing is wrong.
@@ -153,17 +155,15 @@ func (s *Service) VerifyAll(ctx context.Context, fn func(r Report) error) (Summa
 // Roster counts the chains and says how many are missing, without reading them:
 // Summary.Invalid is 0.
 func (s *Service) Roster(ctx context.Context) (Summary, error) {
-	// At one moment: a sealer may be at work.
-	var roster Roster
-	var chains int64
-	err := s.store.InTx(ctx, func(ctx context.Context) (err error) {
-		roster, chains, err = s.store.Roster(ctx)
-		return err
-	})
+	roster, chains, err := s.store.Roster(ctx)
+	var tail Tail
+	if err == nil {
+		tail, err = s.store.TailOfAll(ctx)
+	}
 	if err != nil {
 		return Summary{}, fmt.Errorf("audit: roster: %w", err)
 	}
-	all := Summary{Chains: chains, Missing: max(0, roster.Chains-chains)}
+	all := Summary{Chains: chains, Missing: max(0, roster.Chains-chains), Tail: tail, TailAge: s.age(tail)}
 	if err := s.trustRoster(ctx, roster); errors.Is(err, ErrTampered) {
 		all.RosterForged = true
 	} else if err != nil {
@@ -171,45 +171,4 @@ func (s *Service) Roster(ctx context.Context) (Summary, error) {
 	}
 	all.RosterForged = all.RosterForged || chains > roster.Chains
 	return all, nil
-}
-
-// The bounds of [Service.VerifyPage].
-const (
-	defaultChains = 10
-	maxChains     = 100
-)
-
-// VerifyPage verifies some chains, 10 for a limit of 0 and 100 at most, in the order of
-// the organizations, from the cursor on or, with an empty one, from the first. next is
-// the cursor of the next page, empty on the last. Errors: cursor.ErrInvalid, those of
-// Verify.
-func (s *Service) VerifyPage(ctx context.Context, limit int, after string) (reports []Report, next string, err error) {
-	if limit <= 0 {
-		limit = defaultChains
-	}
-	limit = min(limit, maxChains)
-	position, scope := []string{""}, cursor.Scope{"verify"}
-	if after != "" {
-		if position, err = s.cursors.Decode(ctx, scope, after, 1); err != nil {
-			return nil, "", fmt.Errorf("audit: verify: %w", err)
-		}
-	}
-	chains, err := s.store.Chains(ctx, position[0], after != "", limit+1)
-	if err != nil {
-		return nil, "", fmt.Errorf("audit: verify: %w", err)
-	}
-	if len(chains) > limit {
-		chains = chains[:limit]
-		if next, err = s.cursors.Encode(ctx, scope, chains[limit-1].OrganizationID); err != nil {
-			return nil, "", err
-		}
-	}
-	for _, c := range chains {
-		report, err := s.Verify(ctx, VerifyParams{OrganizationID: c.OrganizationID})
-		if err != nil {
-			return nil, "", err
-		}
-		reports = append(reports, report)
-	}
-	return reports, next, nil
 }

@@ -22,6 +22,8 @@ const (
 	brokenFor = time.Minute
 	// releaseWithin bounds the last statement of a sealer that was told to end.
 	releaseWithin = 5 * time.Second
+	// anchorWithin bounds how long rows wait because Config.Anchor does not answer.
+	anchorWithin = 5 * time.Second
 )
 
 // Run seals rows until ctx ends: it numbers those that were committed, without gaps,
@@ -67,6 +69,8 @@ type sealer struct {
 	lease  Lease
 	// broken are the chains that are left alone until then.
 	broken map[string]time.Time
+	// quiet is until when nothing is anchored, because it failed.
+	quiet time.Time
 }
 
 func (s *Service) newSealer() (*sealer, error) {
@@ -246,10 +250,14 @@ func (w *sealer) enrol(ctx context.Context, begun int64) error {
 	return w.store.SetRoster(ctx, roster)
 }
 
-// anchor hands out the heads that are due.
+// anchor hands out the heads that are due. Rows wait meanwhile, so that after a failure
+// it is not tried again at once.
 func (w *sealer) anchor(ctx context.Context) error {
 	now := w.now()
-	due, err := w.store.Unanchored(ctx, now.Add(-w.cfg.AnchorEvery), anchorBatch)
+	if now.Before(w.quiet) {
+		return nil
+	}
+	due, err := w.store.Unanchored(ctx, now.Add(-w.cfg.AnchorEvery), now, anchorBatch)
 	if err != nil || len(due) == 0 {
 		return err
 	}
@@ -259,13 +267,39 @@ func (w *sealer) anchor(ctx context.Context) error {
 		}
 		return err
 	}
+	within, cancel := context.WithTimeout(ctx, anchorWithin)
+	defer cancel()
+	var errs []error
 	for _, chain := range due {
-		if err := w.cfg.Anchor(ctx, chain.Head); err != nil {
-			return fmt.Errorf("audit: anchor: %w", err)
+		if within.Err() != nil {
+			break
 		}
-		if err := w.store.Anchored(ctx, chain.Head, now); err != nil {
-			return err
+		if err := w.anchorOne(within, chain); err != nil {
+			errs = append(errs, err)
+			continue
 		}
+		errs = append(errs, w.store.Anchored(ctx, chain.Head, now))
+	}
+	if err = errors.Join(errs...); err != nil {
+		w.quiet = now.Add(w.cfg.AnchorEvery)
+	}
+	return err
+}
+
+// anchorOne hands out a head that was made here. A forged one is told of once, as if it
+// were anchored: its chain does not go on.
+func (w *sealer) anchorOne(ctx context.Context, c Chain) error {
+	err := w.trust(ctx, c)
+	if errors.Is(err, ErrTampered) {
+		w.cfg.Logger.ErrorContext(ctx, "audit: a chain is not what was sealed; its head is not anchored",
+			slog.String("organization_id", c.OrganizationID), slog.Any("error", err))
+		return nil
+	}
+	if err == nil {
+		err = w.cfg.Anchor(ctx, c.Head)
+	}
+	if err != nil {
+		return fmt.Errorf("audit: anchor: %w", err)
 	}
 	return nil
 }

@@ -156,11 +156,13 @@ type ChainStore interface {
 	// Chains returns at most limit chains, ordered by organization, of those after
 	// that of the given organization, or from the first on without from.
 	Chains(ctx context.Context, after string, from bool, limit int) ([]Chain, error)
-	// Linked returns at most limit sealed rows of an organization with numbers above
-	// after, in their order.
-	Linked(ctx context.Context, organizationID string, after int64, limit int) ([]Row, error)
+	// Linked returns at most limit rows of an organization that have a number, from that
+	// number on and in their order. Numbers below 1, which no sealer gives, are found, too.
+	Linked(ctx context.Context, organizationID string, from int64, limit int) ([]Row, error)
 	// Tail returns what of an organization waits to be sealed.
 	Tail(ctx context.Context, organizationID string) (Tail, error)
+	// TailOfAll returns what waits to be sealed of all of them together.
+	TailOfAll(ctx context.Context) (Tail, error)
 	// Roster returns the roster, its zero value where nothing was ever sealed, and how
 	// many chains there are.
 	Roster(ctx context.Context) (r Roster, chains int64, err error)
@@ -170,7 +172,9 @@ type ChainStore interface {
 type SealStore interface {
 	// Acquire gives the holder a lease until then, with a token above all earlier
 	// ones, if no other holder's lasts at now. Otherwise it returns ErrLeased. Of any
-	// number of concurrent calls of different holders one succeeds.
+	// number of concurrent calls of different holders one succeeds. One that lasts for
+	// more than twice as long as is asked for is no sealer's and is passed over: a clock
+	// that was wrong for a moment, or somebody else, wrote it.
 	Acquire(ctx context.Context, holder string, now, until time.Time) (Lease, error)
 	// Fence keeps every other sealer from writing until the transaction of ctx ends,
 	// and makes the lease last until then. It returns ErrLeaseLost if the lease is not
@@ -198,9 +202,11 @@ type RetentionStore interface {
 	// back, if the base is not at from any more, or if a row between the two is missing.
 	// It returns ErrNoTransaction outside a transaction.
 	Prune(ctx context.Context, from int64, base Head) error
-	// Unanchored returns at most limit chains that grew since they were anchored, and
-	// were not anchored after before.
-	Unanchored(ctx context.Context, before time.Time, limit int) ([]Chain, error)
-	// Anchored remembers that a head was anchored at now.
+	// Unanchored returns at most limit chains whose head is not of the length that was
+	// anchored last, and that were not anchored after before, nor, as far as is known,
+	// after now.
+	Unanchored(ctx context.Context, before, now time.Time, limit int) ([]Chain, error)
+	// Anchored remembers that a head was anchored at now, unless a later one was that the
+	// chain has reached.
 	Anchored(ctx context.Context, h Head, now time.Time) error
 }

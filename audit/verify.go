@@ -1,10 +1,12 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -14,7 +16,8 @@ type Kind string
 
 // What [Service.Verify] finds.
 const (
-	// Changed is a row whose fields are not those that were recorded.
+	// Changed is a row whose fields are not those that were recorded, or whose personal
+	// fields are gone although no erasure of them was recorded.
 	Changed Kind = "changed"
 	// Recomputed is a row whose fields, MAC and link were all written by somebody
 	// without the key.
@@ -29,7 +32,7 @@ const (
 	// Truncated are rows at the end that are gone.
 	Truncated Kind = "truncated"
 	// Stray is a row before the beginning of the chain, or after its end: the head or
-	// the checkpoint is older than the rows.
+	// the checkpoint is older than the rows, or the number is one that no sealer gives.
 	Stray Kind = "stray"
 	// HeadForged is a head, CheckpointForged a checkpoint, that was not made here.
 	HeadForged       Kind = "head_forged"
@@ -65,6 +68,16 @@ type Report struct {
 	// others.
 	Findings []Finding
 	More     bool
+	// Next is where to go on, for a report on a part: VerifyParams.From of the next call.
+	// It is the zero value where the end was reached.
+	Next Place
+}
+
+// Place is a row up to which a chain was verified: its number, and its link, which is
+// empty where that row was not what was sealed.
+type Place struct {
+	Seq  int64
+	Link []byte
 }
 
 func (r *Report) add(f Finding) {
@@ -83,6 +96,11 @@ type VerifyParams struct {
 	// Known are heads that Config.Anchor was given earlier, of this chain: it must have
 	// grown out of each. Those from before the checkpoint are not compared any more.
 	Known []Head
+	// From is the Next of an earlier report, to go on behind what that is about. The
+	// result is valid if all are. Defaults to the beginning.
+	From Place
+	// Limit is how many rows one call looks at, at most. Defaults to all.
+	Limit int64
 }
 
 // verifyAttempts is how often a chain may be pruned while it is read.
@@ -104,7 +122,7 @@ func (s *Service) Verify(ctx context.Context, p VerifyParams) (Report, error) {
 		return Report{}, err
 	}
 	for range verifyAttempts {
-		report, err := s.verify(ctx, p.OrganizationID, known)
+		report, err := s.verify(ctx, p, known)
 		if errors.Is(err, errPruned) {
 			continue
 		}
@@ -116,9 +134,10 @@ func (s *Service) Verify(ctx context.Context, p VerifyParams) (Report, error) {
 	return Report{}, fmt.Errorf("audit: verify: %w", errPruned)
 }
 
-// known returns the hashes that are known, by their numbers.
-func (s *Service) known(ctx context.Context, p VerifyParams) (map[int64][]byte, error) {
-	known := map[int64][]byte{}
+// known returns the hashes that are known, by their numbers. Two of one number are the
+// traces of a fork, and neither must hide the other.
+func (s *Service) known(ctx context.Context, p VerifyParams) (map[int64][][]byte, error) {
+	known := map[int64][][]byte{}
 	for _, h := range p.Known {
 		genuine, err := s.signed(ctx, p.OrganizationID, h, domainHead)
 		if err != nil {
@@ -127,36 +146,46 @@ func (s *Service) known(ctx context.Context, p VerifyParams) (map[int64][]byte, 
 		if !genuine {
 			return nil, fmt.Errorf("audit: verify: %w", ErrInvalidHead)
 		}
-		known[h.Count] = h.Hash
+		known[h.Count] = append(known[h.Count], h.Hash)
 	}
 	return known, nil
 }
 
-func (s *Service) verify(ctx context.Context, organizationID string, known map[int64][]byte) (Report, error) {
-	report := Report{OrganizationID: organizationID, Valid: true}
-	chain, err := s.store.Chain(ctx, organizationID)
+func (s *Service) verify(ctx context.Context, p VerifyParams, known map[int64][][]byte) (Report, error) {
+	report := Report{OrganizationID: p.OrganizationID, Valid: true}
+	chain, err := s.store.Chain(ctx, p.OrganizationID)
 	if err != nil && !errors.Is(err, ErrNoChain) {
 		return Report{}, err
 	}
 	exists := err == nil
-	chain.OrganizationID, report.Head, report.Base = organizationID, chain.Head, chain.Base
+	chain.OrganizationID, report.Head, report.Base = p.OrganizationID, chain.Head, chain.Base
 	if exists {
 		if err := s.ends(ctx, chain, &report); err != nil {
 			return Report{}, err
 		}
 	}
-	w := &walk{Service: s, chain: chain, known: known, report: &report, next: chain.Base.Count + 1, prev: chain.Base.Hash, sure: true}
-	if err := w.all(ctx); err != nil {
+	w := s.newWalk(chain, &report, p.From)
+	if w.known = known; w.contradicts(chain.Base.Count, chain.Base.Hash) {
+		report.add(Finding{Kind: Forked, From: chain.Base.Count, To: chain.Base.Count})
+	}
+	complete, err := w.all(ctx, p)
+	if err != nil {
 		return Report{}, err
 	}
-	w.end()
-	if report.Tail, err = s.store.Tail(ctx, organizationID); err != nil {
+	w.end(complete)
+	if report.Tail, err = s.store.Tail(ctx, p.OrganizationID); err != nil {
 		return Report{}, err
 	}
-	if report.Tail.Count > 0 {
-		report.TailAge = max(0, s.now().Sub(report.Tail.Since))
-	}
+	report.TailAge = s.age(report.Tail)
 	return report, s.unmoved(ctx, chain, exists)
+}
+
+// age is how long the oldest row of a tail has waited.
+func (s *Service) age(t Tail) time.Duration {
+	if t.Count == 0 {
+		return 0
+	}
+	return max(0, s.now().Sub(t.Since))
 }
 
 // ends judges the head and the checkpoint.
@@ -193,35 +222,59 @@ func (s *Service) unmoved(ctx context.Context, c Chain, exists bool) error {
 type walk struct {
 	*Service
 	chain  Chain
-	known  map[int64][]byte
+	known  map[int64][][]byte
 	report *Report
 	next   int64  // the number that is expected
 	prev   []byte // the link of the row before
 	sure   bool   // whether prev is what was sealed
+	erased erasures
+}
+
+// newWalk begins behind a place, or at the checkpoint if that is further on.
+func (s *Service) newWalk(c Chain, report *Report, from Place) *walk {
+	w := &walk{Service: s, chain: c, report: report, next: c.Base.Count + 1, prev: c.Base.Hash, sure: true}
+	if from.Seq > c.Base.Count {
+		w.next, w.prev, w.sure = from.Seq+1, from.Link, len(from.Link) > 0
+	}
+	return w
+}
+
+// contradicts reports whether a known head of that length has another hash.
+func (w *walk) contradicts(seq int64, hash []byte) bool {
+	return slices.ContainsFunc(w.known[seq], func(known []byte) bool { return !hmac.Equal(known, hash) })
 }
 
 // verifyPage is how many rows are in memory.
 const verifyPage = 500
 
-// all reads every row with a number, those outside the chain's ends included.
-func (w *walk) all(ctx context.Context) error {
-	after := int64(0)
+// all reads every row with a number, those outside the chain's ends included, and
+// reports whether it came to the end before the limit.
+func (w *walk) all(ctx context.Context, p VerifyParams) (complete bool, err error) {
+	from := int64(math.MinInt64)
+	if p.From.Seq > 0 {
+		from = p.From.Seq + 1
+	}
+	limit := cmp.Or(p.Limit, math.MaxInt64)
 	for {
-		rows, err := w.store.Linked(ctx, w.chain.OrganizationID, after, verifyPage)
+		page := int(min(verifyPage, limit-w.report.Checked))
+		rows, err := w.store.Linked(ctx, w.chain.OrganizationID, from, page)
 		if err != nil {
-			return err
+			return false, err
 		}
 		for _, r := range rows {
-			after = r.Seq
+			from = r.Seq + 1
 			if r.Seq > w.chain.Head.Count {
-				return w.beyond(ctx, r)
+				return true, w.beyond(ctx, r)
 			}
 			if err := w.row(ctx, r); err != nil {
-				return err
+				return false, err
 			}
 		}
-		if len(rows) < verifyPage {
-			return nil
+		if len(rows) < page {
+			return true, nil
+		}
+		if w.report.Checked >= limit {
+			return false, nil
 		}
 	}
 }
@@ -253,15 +306,19 @@ func (w *walk) row(ctx context.Context, r Row) error {
 	if err != nil {
 		return err
 	}
+	blank := false
 	if record.Erased {
 		w.report.Erased++
+		if blank, err = w.blank(ctx, r); err != nil {
+			return err
+		}
 	}
 	link := Link{ID: r.ID, Seq: r.Seq, Prev: r.Prev, Link: r.Link, KID: r.LinkKID}
 	linked, err := w.check(ctx, r.LinkKID, r.Link, linkMessage(r.OrganizationID, link, r.MAC))
 	if err != nil {
 		return err
 	}
-	if kind := w.judge(r, !record.Damaged, linked); kind != "" {
+	if kind := w.judge(r, !record.Damaged && !blank, linked); kind != "" {
 		w.report.add(Finding{kind, r.Seq, r.Seq, r.ID})
 	}
 	w.next, w.prev, w.sure = r.Seq+1, r.Link, linked
@@ -281,19 +338,24 @@ func (w *walk) judge(r Row, recorded, linked bool) Kind {
 	case w.sure && !hmac.Equal(r.Prev, w.prev):
 		return Forked
 	}
-	if hash, ok := w.known[r.Seq]; ok && !hmac.Equal(hash, r.Link) {
+	if w.contradicts(r.Seq, r.Link) {
 		return Forked
 	}
 	return ""
 }
 
-// end judges where the rows stop.
-func (w *walk) end() {
+// end judges where the rows stop, if that is the end.
+func (w *walk) end(complete bool) {
 	last, count := w.next-1, w.chain.Head.Count
 	for known := range w.known {
 		count = max(count, known)
 	}
 	switch {
+	case !complete:
+		w.report.Next = Place{Seq: last}
+		if w.sure {
+			w.report.Next.Link = w.prev
+		}
 	case last < count:
 		w.report.add(Finding{Kind: Truncated, From: w.next, To: count})
 	case w.sure && last == w.chain.Head.Count && !hmac.Equal(w.prev, w.chain.Head.Hash):

@@ -65,11 +65,18 @@ func (s *Store) Chains(ctx context.Context, after string, from bool, limit int) 
 	return s.chains(ctx, "c.organization_id > ? ORDER BY c.organization_id LIMIT ?", after, limit)
 }
 
+const tailSQL = "SELECT count(*), min(at) FROM tenon_audit_entries WHERE seq IS NULL"
+
 // Tail implements audit.ChainStore.
 func (s *Store) Tail(ctx context.Context, organizationID string) (t audit.Tail, err error) {
-	err = s.Statement("SELECT count(*), min(at) FROM tenon_audit_entries WHERE seq IS NULL AND organization_id = ?").
-		QueryRow(ctx, organizationID).Scan(&t.Count, bundb.ScanTime(&t.Since))
+	err = s.Statement(tailSQL+" AND organization_id = ?").QueryRow(ctx, organizationID).Scan(&t.Count, bundb.ScanTime(&t.Since))
 	return t, bundb.Wrap("auditbun: tail", err)
+}
+
+// TailOfAll implements audit.ChainStore.
+func (s *Store) TailOfAll(ctx context.Context) (t audit.Tail, err error) {
+	err = s.Statement(tailSQL).QueryRow(ctx).Scan(&t.Count, bundb.ScanTime(&t.Since))
+	return t, bundb.Wrap("auditbun: tail of all", err)
 }
 
 // Roster implements audit.ChainStore.
@@ -95,14 +102,14 @@ func (s *Store) SetRoster(ctx context.Context, r audit.Roster) error {
 const acquireSQL = `
 INSERT INTO tenon_audit_sealer AS l (id, holder, token, expires_at, chains, chains_kid) VALUES (1, ?, 1, ?, 0, '')
 ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, token = l.token + 1, expires_at = excluded.expires_at
-WHERE l.expires_at <= ? OR l.holder = excluded.holder
+WHERE l.expires_at <= ? OR l.expires_at > ? OR l.holder = excluded.holder
 RETURNING token`
 
 // Acquire implements audit.SealStore.
 func (s *Store) Acquire(ctx context.Context, holder string, now, until time.Time) (audit.Lease, error) {
 	lease := audit.Lease{Holder: holder, Until: until}
 	err := s.InTx(ctx, func(ctx context.Context) error {
-		return s.acquire.QueryRow(ctx, holder, until, now).Scan(&lease.Token)
+		return s.acquire.QueryRow(ctx, holder, until, now, until.Add(until.Sub(now))).Scan(&lease.Token)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return audit.Lease{}, audit.ErrLeased

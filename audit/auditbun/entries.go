@@ -130,10 +130,10 @@ func (s *Store) Erase(ctx context.Context, userID string) (int64, error) {
 }
 
 // Linked implements audit.ChainStore.
-func (s *Store) Linked(ctx context.Context, organizationID string, after int64, limit int) ([]audit.Row, error) {
+func (s *Store) Linked(ctx context.Context, organizationID string, from int64, limit int) ([]audit.Row, error) {
 	var models []entryModel
 	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(&models).
-		Where("e.organization_id = ?", organizationID).Where("e.seq > ?", after).OrderExpr("e.seq").Limit(int64(limit)).Scan(ctx)
+		Where("e.organization_id = ?", organizationID).Where("e.seq >= ?", from).OrderExpr("e.seq").Limit(int64(limit)).Scan(ctx)
 	if err != nil {
 		return nil, bundb.Wrap("auditbun: list linked entries", err)
 	}

@@ -91,13 +91,14 @@ WHERE organization_id = ? AND base_count = ? AND head_count >= ?`).
 }
 
 // Unanchored implements audit.RetentionStore.
-func (s *Store) Unanchored(ctx context.Context, before time.Time, limit int) ([]audit.Chain, error) {
-	return s.chains(ctx, "c.head_count > c.anchored_count AND (c.anchored_at IS NULL OR c.anchored_at <= ?) ORDER BY c.anchored_at LIMIT ?", before, limit)
+func (s *Store) Unanchored(ctx context.Context, before, now time.Time, limit int) ([]audit.Chain, error) {
+	return s.chains(ctx, `c.head_count <> c.anchored_count AND (c.anchored_at IS NULL OR c.anchored_at <= ? OR c.anchored_at > ?)
+ORDER BY c.anchored_at LIMIT ?`, before, now, limit)
 }
 
 // Anchored implements audit.RetentionStore.
 func (s *Store) Anchored(ctx context.Context, h audit.Head, now time.Time) error {
-	_, err := s.Statement("UPDATE tenon_audit_chains SET anchored_count = ?, anchored_at = ? WHERE organization_id = ? AND anchored_count < ?").
+	_, err := s.Statement("UPDATE tenon_audit_chains SET anchored_count = ?, anchored_at = ? WHERE organization_id = ? AND (anchored_count < ? OR anchored_count > head_count)").
 		Exec(ctx, h.Count, nullTime(now), h.OrganizationID, h.Count)
 	return bundb.Wrap("auditbun: note an anchored head", err)
 }

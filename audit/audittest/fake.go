@@ -165,9 +165,9 @@ func (f *Fake) Chains(ctx context.Context, after string, from bool, limit int) (
 }
 
 // Linked implements audit.ChainStore.
-func (f *Fake) Linked(ctx context.Context, organizationID string, after int64, limit int) (all []audit.Row, err error) {
+func (f *Fake) Linked(ctx context.Context, organizationID string, from int64, limit int) (all []audit.Row, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
-		all = s.sorted(func(r audit.Row) bool { return r.OrganizationID == organizationID && r.Seq > after })
+		all = s.sorted(func(r audit.Row) bool { return r.OrganizationID == organizationID && r.Seq != 0 && r.Seq >= from })
 		slices.SortFunc(all, func(a, b audit.Row) int { return cmp.Compare(a.Seq, b.Seq) })
 		all = first(all, limit)
 		return nil
@@ -176,10 +176,19 @@ func (f *Fake) Linked(ctx context.Context, organizationID string, after int64, l
 }
 
 // Tail implements audit.ChainStore.
-func (f *Fake) Tail(ctx context.Context, organizationID string) (t audit.Tail, err error) {
+func (f *Fake) Tail(ctx context.Context, organizationID string) (audit.Tail, error) {
+	return f.tail(ctx, func(r audit.Row) bool { return r.OrganizationID == organizationID })
+}
+
+// TailOfAll implements audit.ChainStore.
+func (f *Fake) TailOfAll(ctx context.Context) (audit.Tail, error) {
+	return f.tail(ctx, func(audit.Row) bool { return true })
+}
+
+func (f *Fake) tail(ctx context.Context, of func(r audit.Row) bool) (t audit.Tail, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
 		for _, r := range s.rows {
-			if r.OrganizationID == organizationID && r.Seq == 0 {
+			if of(r) && r.Seq == 0 {
 				t.Count++
 				if t.Since.IsZero() || r.At.Before(t.Since) {
 					t.Since = r.At

@@ -13,7 +13,7 @@ import (
 // Acquire implements audit.SealStore.
 func (f *Fake) Acquire(ctx context.Context, holder string, now, until time.Time) (lease audit.Lease, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
-		if s.lease.Token > 0 && s.lease.Holder != holder && s.lease.Until.After(now) {
+		if s.lease.Token > 0 && s.lease.Holder != holder && s.lease.Until.After(now) && !s.lease.Until.After(until.Add(until.Sub(now))) {
 			return audit.ErrLeased
 		}
 		s.lease = audit.Lease{Holder: holder, Token: s.lease.Token + 1, Until: until}
@@ -129,10 +129,10 @@ func (f *Fake) Prune(ctx context.Context, from int64, base audit.Head) error {
 }
 
 // Unanchored implements audit.RetentionStore.
-func (f *Fake) Unanchored(ctx context.Context, before time.Time, limit int) (all []audit.Chain, err error) {
+func (f *Fake) Unanchored(ctx context.Context, before, now time.Time, limit int) (all []audit.Chain, err error) {
 	err = f.mem.Do(ctx, func(s *state) error {
 		for _, id := range slices.Sorted(maps.Keys(s.chains)) {
-			if a := s.anchored[id]; s.chains[id].Head.Count > a.count && !a.at.After(before) {
+			if a := s.anchored[id]; s.chains[id].Head.Count != a.count && (!a.at.After(before) || a.at.After(now)) {
 				all = append(all, s.chains[id])
 			}
 		}
@@ -148,7 +148,7 @@ func (f *Fake) Unanchored(ctx context.Context, before time.Time, limit int) (all
 // Anchored implements audit.RetentionStore.
 func (f *Fake) Anchored(ctx context.Context, h audit.Head, now time.Time) error {
 	return f.mem.Do(ctx, func(s *state) error {
-		if s.anchored[h.OrganizationID].count < h.Count {
+		if was := s.anchored[h.OrganizationID].count; was < h.Count || was > s.chains[h.OrganizationID].Head.Count {
 			s.anchored[h.OrganizationID] = anchored{h.Count, now}
 		}
 		return nil

@@ -3,7 +3,6 @@ package audittest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/tenon-go/tenon/audit"
 	"github.com/tenon-go/tenon/internal/assert"
-	"github.com/tenon-go/tenon/problem"
 )
 
 // Env is a store under test.
@@ -231,6 +229,10 @@ func testLease(t *testing.T, w *world) {
 	c, err := w.Store.Acquire(ctx, "c", later, later.Add(time.Minute))
 	assert.NoError(t, err)
 	assert.True(t, c.Token > b.Token, "tokens grow")
+	_, err = w.Store.Acquire(ctx, "d", w.now, w.now.Add(time.Minute)) // c's lasts for exactly two minutes from now
+	assert.ErrorIs(t, err, audit.ErrLeased)
+	_, err = w.Store.Acquire(ctx, "d", w.now.Add(-time.Microsecond), w.now.Add(time.Minute-time.Microsecond))
+	assert.NoError(t, err)
 }
 
 func leaseRace(t *testing.T, w *world) {
@@ -286,7 +288,7 @@ func testExtend(t *testing.T, w *world) {
 	rows[0].Seq, rows[0].Prev, rows[0].Link, rows[0].LinkKID = 2, []byte{7, 1}, []byte{6, 1}, "kid2"
 	rows[1].Seq, rows[1].Prev, rows[1].Link, rows[1].LinkKID = 3, []byte{7, 0}, []byte{6, 0}, "kid2"
 	same(t, linked, []audit.Row{rows[2], rows[0], rows[1]})
-	linked, err = w.Store.Linked(t.Context(), "org", 1, 1)
+	linked, err = w.Store.Linked(t.Context(), "org", 2, 1)
 	assert.NoError(t, err)
 	same(t, linked, []audit.Row{rows[0]})
 }
@@ -345,6 +347,9 @@ func chainClauses() []clause {
 			tail, err = w.Store.Tail(t.Context(), "org")
 			assert.NoError(t, err)
 			assert.True(t, tail.Count == 2 && tail.Since.Equal(rows[1].At), "two rows since the second")
+			tail, err = w.Store.TailOfAll(t.Context())
+			assert.NoError(t, err)
+			assert.True(t, tail.Count == 3 && tail.Since.Equal(rows[1].At), "three of all")
 		}},
 		{"the roster is kept beside the lease", testRoster},
 		{"prune deletes up to the new base", testPrune},
@@ -419,9 +424,10 @@ func testAnchored(t *testing.T, w *world) {
 	a, b := w.insert(t, "a", 2), w.insert(t, "b", 1)
 	assert.NoError(t, w.extend(t.Context(), 0, a[0]))
 	assert.NoError(t, w.extend(t.Context(), 0, b[0]))
+	now := w.now.Add(time.Hour)
 	due := func(before time.Time) int {
 		t.Helper()
-		all, err := w.Store.Unanchored(t.Context(), before, 10)
+		all, err := w.Store.Unanchored(t.Context(), before, now, 10)
 		assert.NoError(t, err)
 		return len(all)
 	}
@@ -434,66 +440,11 @@ func testAnchored(t *testing.T, w *world) {
 	assert.Equal(t, due(w.now), 1)
 	assert.NoError(t, w.Store.Anchored(t.Context(), head("a", 1, w.now), w.now.Add(time.Hour))) // an older head
 	assert.Equal(t, due(w.now), 1)
-}
-
-func txClauses() []clause {
-	return []clause{
-		{"a transaction commits", func(t *testing.T, w *world) {
-			r := w.describe("org")
-			assert.NoError(t, w.Store.InTx(t.Context(), func(ctx context.Context) error {
-				assert.True(t, w.Store.InTransaction(ctx), "this is the transaction")
-				return w.Store.Insert(ctx, r)
-			}))
-			same(t, w.list(t, "org"), []audit.Row{r})
-		}},
-		{"an error rolls everything back", func(t *testing.T, w *world) {
-			stop := errors.New("stop here")
-			assert.ErrorIs(t, w.Store.InTx(t.Context(), func(ctx context.Context) error {
-				assert.NoError(t, w.Store.Insert(ctx, w.describe("org")))
-				return stop
-			}), stop)
-			assert.Len(t, w.list(t, "org"), 0)
-		}},
-		{"a cancelled ctx changes nothing", func(t *testing.T, w *world) {
-			ctx, cancel := context.WithCancel(t.Context())
-			cancel()
-			assert.Error(t, w.Store.Insert(ctx, w.describe("org")))
-			_, err := w.Store.Chain(ctx, "org")
-			assert.True(t, err != nil && !errors.Is(err, audit.ErrNoChain), "a cancelled read says nothing about chains")
-			assert.Len(t, w.list(t, "org"), 0)
-		}},
-		{"an outage is an error and never an absence", testOutage},
-		{"R32 the clock is UTC in microseconds", func(t *testing.T, w *world) {
-			now := w.Store.Now()
-			assert.Equal(t, now, now.UTC().Truncate(time.Microsecond))
-		}},
-	}
-}
-
-func testOutage(t *testing.T, w *world) {
-	w.insert(t, "org", 1)
-	fresh := w.describe("org")
-	w.Break()
-	ctx, now := t.Context(), w.now
-	for name, call := range map[string]func() error{
-		"Insert":     func() error { return w.Store.Insert(ctx, fresh) },
-		"List":       func() error { _, err := w.Store.List(ctx, audit.Filter{All: true, Limit: 1}); return err },
-		"Erase":      func() error { _, err := w.Store.Erase(ctx, "x"); return err },
-		"Chain":      func() error { _, err := w.Store.Chain(ctx, "org"); return err },
-		"Chains":     func() error { _, err := w.Store.Chains(ctx, "", false, 1); return err },
-		"Linked":     func() error { _, err := w.Store.Linked(ctx, "org", 0, 1); return err },
-		"Tail":       func() error { _, err := w.Store.Tail(ctx, "org"); return err },
-		"Roster":     func() error { _, _, err := w.Store.Roster(ctx); return err },
-		"Acquire":    func() error { _, err := w.Store.Acquire(ctx, "a", now, now); return err },
-		"Release":    func() error { return w.Store.Release(ctx, audit.Lease{Holder: "a", Token: 1}) },
-		"Unsealed":   func() error { _, err := w.Store.Unsealed(ctx, nil, 1); return err },
-		"except":     func() error { _, err := w.Store.Unsealed(ctx, []string{"x"}, 1); return err },
-		"Unanchored": func() error { _, err := w.Store.Unanchored(ctx, now, 1); return err },
-		"Anchored":   func() error { return w.Store.Anchored(ctx, head("org", 1, now), now) },
-		"Extend":     func() error { return w.extend(ctx, 0, fresh) },
-	} {
-		if err := call(); problem.KindOf(err) != problem.Unavailable || errors.Is(err, audit.ErrNoChain) {
-			t.Errorf("%s during an outage: %v", name, err)
-		}
-	}
+	assert.NoError(t, w.Store.Anchored(t.Context(), head("a", 9, w.now), w.now)) // the head was longer, it says
+	assert.Equal(t, due(w.now), 1)
+	assert.NoError(t, w.Store.Anchored(t.Context(), head("a", 2, w.now), w.now))
+	assert.Equal(t, due(w.now), 0)
+	assert.NoError(t, w.extend(t.Context(), 2, w.insert(t, "a", 1)...))
+	assert.NoError(t, w.Store.Anchored(t.Context(), head("a", 9, w.now), now.Add(time.Microsecond))) // in the future
+	assert.Equal(t, due(w.now), 1)
 }

@@ -50,6 +50,9 @@ func figures() []figure {
 		{"refresh", refreshes},
 		{"cache", caches},
 		{"permission", permissions},
+		{"accept", accepts},
+		{"audit", audits},
+		{"notify", notifications},
 	}
 }
 
@@ -66,7 +69,7 @@ func main() {
 
 func run(ctx context.Context) (err error) {
 	rounds := flag.Int("rounds", 10, "rounds of which the medians are taken")
-	only := flag.String("only", "", "pattern of the figures to measure: lookup, signin, memory, envelope, signup, middleware, migrate, peers, growth, refresh, cache, permission")
+	only := flag.String("only", "", "pattern of the figures to measure: lookup, signin, memory, envelope, signup, middleware, migrate, peers, growth, refresh, cache, permission, accept, audit, notify")
 	child := flag.String("child", "", "for the bench itself: be the process whose memory is measured")
 	flag.Parse()
 	if *child != "" {

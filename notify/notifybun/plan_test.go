@@ -34,40 +34,8 @@ func crowd(t *testing.T, db *bundb.DB) (store *notifybun.Store, at time.Time) {
 		}
 		assert.Must(store.Add(t.Context(), items))(t)
 	}
-	analyze := "ANALYZE"
-	if db.Dialect() == bundb.Postgres {
-		analyze = "VACUUM ANALYZE tenon_notifications" // which marks the pages that an index may speak for
-	}
-	assert.Must(db.Raw(t.Context()).ExecContext(t.Context(), analyze))(t)
+	bundbtest.Analyze(t, db)
 	return store, at
-}
-
-// plan returns how the database carries out the statements that call sends, whose
-// values are in their place.
-func plan(t *testing.T, db *bundb.DB, call func(ctx context.Context) error, args ...any) string {
-	t.Helper()
-	sent := bundbtest.FaultsOf(db).Record(func() { assert.NoError(t, call(t.Context())) })
-	assert.Len(t, sent, 1)
-	explain := "EXPLAIN QUERY PLAN "
-	if db.Dialect() == bundb.Postgres {
-		explain = "EXPLAIN "
-	}
-	rows, err := db.Statement(explain+strings.NewReplacer("?", "??").Replace(sent[0])).Query(t.Context(), args...)
-	assert.NoError(t, err)
-	defer rows.Close()
-	var text strings.Builder
-	for rows.Next() {
-		var line string
-		var skip any
-		if db.Dialect() == bundb.Postgres {
-			assert.NoError(t, rows.Scan(&line))
-		} else {
-			assert.NoError(t, rows.Scan(&skip, &skip, &skip, &line))
-		}
-		fmt.Fprintln(&text, line)
-	}
-	assert.NoError(t, rows.Err())
-	return text.String()
 }
 
 // Every statement of a page follows an index to its own rows and no further: no
@@ -113,7 +81,7 @@ func TestStatementsFollowTheirIndexes(t *testing.T) {
 				"(user_id=?)", "user_id",
 			},
 		} {
-			got, want := plan(t, db, c.call, c.args...), c.sqlite
+			got, want := bundbtest.Plan(t, db, c.call, c.args...), c.sqlite
 			if db.Dialect() == bundb.Postgres {
 				want = c.postgres
 			}

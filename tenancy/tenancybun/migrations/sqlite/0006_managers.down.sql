@@ -1,0 +1,1 @@
+DROP INDEX tenon_members_managers;

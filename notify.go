@@ -262,9 +262,9 @@ func (a *App) tellLeft(ctx context.Context, places *tenancybun.Store, e tenancy.
 // nameOf is how a user is called in texts that others read: what does not look like a
 // person's name is not repeated.
 func (a *App) nameOf(ctx context.Context, userID string) (string, error) {
-	users, err := a.users.Users(ctx, []string{userID})
-	if err != nil || len(users) == 0 {
-		return "Somebody", err
+	user, err := a.users.UserByID(ctx, userID)
+	if err != nil && !errors.Is(err, auth.ErrUserNotFound) {
+		return "", err
 	}
-	return cmp.Or(mail.PersonName(users[0].Name), "Somebody"), nil
+	return cmp.Or(mail.PersonName(user.Name), "Somebody"), nil
 }

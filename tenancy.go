@@ -253,14 +253,17 @@ func (o offers) Welcome(ctx context.Context, secret, userID string) error {
 // invitees are the users as package tenancy/invitation knows them.
 type invitees struct{ app *App }
 
-// Hold implements invitation.People.
-func (p invitees) Hold(ctx context.Context, userID string) error {
-	return p.app.users.Hold(ctx, userID)
+// HoldPerson implements invitation.People.
+func (p invitees) HoldPerson(ctx context.Context, userID string) (invitation.Person, error) {
+	return person(p.app.users.HoldUser(ctx, userID))
 }
 
 // ByID implements invitation.People.
 func (p invitees) ByID(ctx context.Context, userID string) (invitation.Person, error) {
-	user, err := p.app.users.UserByID(ctx, userID)
+	return person(p.app.users.UserByID(ctx, userID))
+}
+
+func person(user auth.User, err error) (invitation.Person, error) {
 	if err != nil {
 		return invitation.Person{}, err
 	}

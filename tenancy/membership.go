@@ -53,6 +53,11 @@ type JoinParams struct {
 	// defaults to UserID.
 	Teams                 []string
 	ActorID, InvitationID string
+	// Held is the organization that the transaction of ctx holds already, as Authorize
+	// and AuthorizeUser return it in one, for callers who hold the user, too, whom they
+	// take first: neither is held again then. There is no savepoint either: who gets an
+	// error rolls the transaction back. Defaults to nil: Join holds both.
+	Held *Organization
 }
 
 // Join makes a user a member of an organization, whoever asks for it: judge that first.
@@ -64,21 +69,39 @@ type JoinParams struct {
 // Errors: that of Users.Hold if there is no such user; ErrNotFound if there is no such
 // organization; ErrAlreadyMember; those of ResolveRoles; those of the hooks.
 func (s *Service) Join(ctx context.Context, p JoinParams) (m Member, err error) {
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
+	switch {
+	case p.Held == nil:
+		err = s.store.InTx(ctx, func(ctx context.Context) error {
+			m, err = s.join(ctx, p)
+			return err
+		})
+	case s.store.InTransaction(ctx):
 		m, err = s.join(ctx, p)
-		return err
-	})
+	default:
+		err = ErrNoTransaction // nothing is held
+	}
 	if err != nil {
 		return Member{}, fmt.Errorf("tenancy: join: %w", err)
 	}
 	return m, nil
 }
 
-func (s *Service) join(ctx context.Context, p JoinParams) (Member, error) {
-	if err := s.cfg.Users.Hold(ctx, p.UserID); err != nil {
-		return Member{}, err
+// holdForJoin holds the user and the organization, unless the caller did.
+func (s *Service) holdForJoin(ctx context.Context, p JoinParams) (Organization, error) {
+	switch {
+	case p.Held != nil && p.Held.ID != p.OrganizationID:
+		return Organization{}, errors.New("JoinParams.Held is another organization")
+	case p.Held != nil:
+		return *p.Held, nil
 	}
-	o, err := s.store.HoldOrganization(ctx, p.OrganizationID)
+	if err := s.cfg.Users.Hold(ctx, p.UserID); err != nil {
+		return Organization{}, err
+	}
+	return s.store.HoldOrganization(ctx, p.OrganizationID)
+}
+
+func (s *Service) join(ctx context.Context, p JoinParams) (Member, error) {
+	o, err := s.holdForJoin(ctx, p)
 	if err != nil {
 		return Member{}, err
 	}

@@ -235,3 +235,29 @@ func TestNobodyGrantsWhatTheyDoNotHave(t *testing.T) {
 		}
 	}
 }
+
+// R3: who says that user and organization are held already is believed in a transaction
+// only, and about that organization.
+func TestR3_JoinHoldsNobodyTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	o, twin := w.company(t, "member"), assert.Must(w.create(t, "twin", "Twin"))(t)
+	p := tenancy.JoinParams{OrganizationID: o.ID, UserID: "u", Role: "member", Held: &o}
+	_, err := w.svc.Join(t.Context(), p)
+	assert.ErrorIs(t, err, tenancy.ErrNoTransaction)
+	w.users.held = nil
+	assert.NoError(t, w.fake.InTx(t.Context(), func(ctx context.Context) error {
+		foreign := p
+		foreign.Held = &twin
+		_, err := w.svc.Join(ctx, foreign)
+		assert.Error(t, err)
+		m, err := w.svc.Join(ctx, p)
+		assert.Equal(t, m.OrganizationID, o.ID)
+		return err
+	}))
+	assert.Len(t, w.users.held, 0)
+	_, _, err = w.svc.Membership(t.Context(), o.ID, "u")
+	assert.NoError(t, err)
+	_, _, err = w.svc.Membership(t.Context(), twin.ID, "u")
+	assert.ErrorIs(t, err, tenancy.ErrNotFound)
+}

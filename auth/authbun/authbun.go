@@ -49,6 +49,8 @@ func SessionJoin() bundb.Join {
 type Store struct {
 	*bundb.DB
 	userByEmail     bundb.Statement
+	user, holdUser  bundb.Statement
+	holdOne         [2]bundb.Statement // the second one does not wait
 	admit           bundb.Statement
 	admitRefund     bundb.Statement
 	raiseVersion    bundb.Statement
@@ -74,10 +76,20 @@ func New(db *bundb.DB) *Store {
 // or ends them: a new security version, a ban, another address, profile or power.
 // Its error undoes the change.
 func NewWatched(db *bundb.DB, changed func(ctx context.Context, userID string) error) *Store {
+	// lock adds what PostgreSQL locks; on SQLite a transaction is the only writer.
+	lock := func(query, clause string) bundb.Statement {
+		if db.Dialect() == bundb.Postgres {
+			query += clause
+		}
+		return db.Statement(query)
+	}
 	return &Store{
 		DB:              db,
 		changed:         changed,
 		userByEmail:     db.Statement(userByEmailSQL),
+		user:            db.Statement(userSQL),
+		holdUser:        lock(userSQL, " FOR KEY SHARE"),
+		holdOne:         [2]bundb.Statement{lock(holdOneSQL, " FOR KEY SHARE"), lock(holdOneSQL, " FOR KEY SHARE SKIP LOCKED")},
 		admit:           db.Statement(admitSQL),
 		admitRefund:     db.Statement(admitAndRefundSQL),
 		raiseVersion:    db.Statement(raiseVersionSQL),

@@ -56,6 +56,9 @@ func (s *Store) HoldUsers(ctx context.Context, ids []string, wait bool) (held []
 	if err := s.RequireTx(ctx); err != nil || len(ids) == 0 {
 		return nil, err
 	}
+	if len(ids) == 1 {
+		return s.holdOneUser(ctx, ids[0], wait)
+	}
 	query := s.Bun().NewSelect().Conn(s.Conn(ctx)).Table("tenon_users").Column("id").Where("id IN (?)", bun.List(ids)).OrderExpr("id")
 	switch {
 	case s.Dialect() != bundb.Postgres:
@@ -68,4 +71,21 @@ func (s *Store) HoldUsers(ctx context.Context, ids []string, wait bool) (held []
 		return nil, bundb.Wrap("authbun: hold users", err)
 	}
 	return held, nil
+}
+
+// holdOneUser is HoldUsers for the one whom most news are for.
+func (s *Store) holdOneUser(ctx context.Context, id string, wait bool) (held []string, err error) {
+	statement := s.holdOne[0]
+	if !wait {
+		statement = s.holdOne[1]
+	}
+	var found string
+	err = statement.QueryRow(ctx, id).Scan(&found)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, bundb.Wrap("authbun: hold users", err)
+	}
+	return []string{found}, nil
 }

@@ -45,6 +45,14 @@ const replacePasswordSQL = `
 UPDATE tenon_credentials SET password = ?, updated_at = ?, kind = ''
 WHERE user_id = ? AND password = ?`
 
+// userSQL is followed by what PostgreSQL locks.
+const userSQL = `
+SELECT id, email, email_display, email_verified, email_proof, name, image, superuser, security_version,
+       second_factor_at, created_at, updated_at, last_sign_in_at
+FROM tenon_users WHERE id = ?`
+
+const holdOneSQL = "SELECT id FROM tenon_users WHERE id = ?"
+
 type userModel struct {
 	bun.BaseModel `bun:"table:tenon_users,alias:u"`
 
@@ -122,15 +130,30 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (auth.User, []byt
 
 // UserByID implements auth.UserStore.
 func (s *Store) UserByID(ctx context.Context, id string) (auth.User, error) {
-	m := new(userModel)
-	err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(m).Where("u.id = ?", id).Scan(ctx)
+	return user(ctx, s.user, id)
+}
+
+// HoldUser is UserByID that keeps the user from being deleted until the transaction of
+// ctx ends. On SQLite the transaction is the only writer already.
+func (s *Store) HoldUser(ctx context.Context, id string) (auth.User, error) {
+	if err := s.RequireTx(ctx); err != nil {
+		return auth.User{}, err
+	}
+	return user(ctx, s.holdUser, id)
+}
+
+func user(ctx context.Context, statement bundb.Statement, id string) (auth.User, error) {
+	var u auth.User
+	err := statement.Scan(ctx, []any{id},
+		&u.ID, &u.Email, &u.Display, &u.EmailVerified, &u.EmailProof, &u.Name, &u.Image, &u.Superuser, &u.SecurityVersion,
+		bundb.ScanTime(&u.SecondFactorAt), bundb.ScanTime(&u.CreatedAt), bundb.ScanTime(&u.UpdatedAt), bundb.ScanTime(&u.LastSignInAt))
 	if errors.Is(err, sql.ErrNoRows) {
 		return auth.User{}, auth.ErrUserNotFound
 	}
 	if err != nil {
 		return auth.User{}, bundb.Wrap("authbun: find a user", err)
 	}
-	return m.user(), nil
+	return u, nil
 }
 
 // Hold implements auth.UserStore. On SQLite the transaction is the only
@@ -140,11 +163,7 @@ func (s *Store) Hold(ctx context.Context, id string) error {
 		return err
 	}
 	var held string
-	query := s.Bun().NewSelect().Conn(s.Conn(ctx)).Table("tenon_users").Column("id").Where("id = ?", id)
-	if s.Dialect() == bundb.Postgres {
-		query = query.For("KEY SHARE")
-	}
-	err := query.Scan(ctx, &held)
+	err := s.holdOne[0].QueryRow(ctx, id).Scan(&held)
 	if errors.Is(err, sql.ErrNoRows) {
 		return auth.ErrUserNotFound
 	}

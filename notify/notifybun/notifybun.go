@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"time"
 
@@ -41,6 +42,7 @@ func Secured() []bundb.SecuredTable {
 type Store struct {
 	*bundb.DB
 	list, listUnread, count, markAll, prune, forget bundb.Statement
+	addOne, preferencesOfOne                        bundb.Statement
 	inOrder                                         string
 }
 
@@ -77,6 +79,7 @@ func New(db *bundb.DB) *Store {
 	}
 	s.list, s.listUnread = db.Statement(listSQL+pageSQL), db.Statement(listSQL+unreadSQL+pageSQL)
 	s.count = db.Statement(countSQL)
+	s.addOne, s.preferencesOfOne = db.Statement(addOneSQL), db.Statement(preferencesOfOneSQL)
 	s.markAll = db.Statement(markAllSQL + s.inOrder + ")")
 	s.prune = db.Statement(pruneSQL + skip + ")")
 	s.forget = db.Statement(forgetSQL + s.inOrder + ")")
@@ -125,6 +128,9 @@ func (s *Store) Add(ctx context.Context, items []notify.Item) (added []string, e
 }
 
 func (s *Store) add(ctx context.Context, items []notify.Item) (added []string, err error) {
+	if len(items) == 1 {
+		return s.addTheOne(ctx, items[0])
+	}
 	models := make([]itemModel, len(items))
 	for i, item := range items {
 		models[i] = newItemModel(item)
@@ -132,6 +138,26 @@ func (s *Store) add(ctx context.Context, items []notify.Item) (added []string, e
 	_, err = s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(&models).
 		On("CONFLICT (user_id, dedupe_key) DO NOTHING").Returning("id").Exec(ctx, &added)
 	return added, err
+}
+
+// addOneSQL is what most news come to: one recipient.
+const addOneSQL = `
+INSERT INTO tenon_notifications
+  (id, user_id, category, type, organization_id, dedupe_key, title, body, link, data, in_app, created_at, read_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (user_id, dedupe_key) DO NOTHING RETURNING id`
+
+func (s *Store) addTheOne(ctx context.Context, i notify.Item) (added []string, err error) {
+	var id string
+	err = s.addOne.QueryRow(ctx, i.ID, i.UserID, i.Category, i.Type, i.OrganizationID, i.Key, i.Title, i.Body, i.Link,
+		string(i.Data), i.InApp, i.CreatedAt, sql.NullTime{Time: i.ReadAt, Valid: !i.ReadAt.IsZero()}).Scan(&id)
+	switch {
+	case errors.Is(err, sql.ErrNoRows): // has one of that key
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return []string{id}, nil
 }
 
 // List implements notify.ItemStore.

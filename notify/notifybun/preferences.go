@@ -33,6 +33,9 @@ func (s *Store) Preferences(ctx context.Context, category string, userIDs ...str
 	if len(userIDs) == 0 {
 		return nil, nil
 	}
+	if len(userIDs) == 1 && category != "" {
+		return s.preferencesOf(ctx, userIDs[0], category)
+	}
 	var models []preferenceModel
 	query := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(&models).Where("p.user_id IN (?)", bun.List(userIDs))
 	if category != "" {
@@ -46,6 +49,27 @@ func (s *Store) Preferences(ctx context.Context, category string, userIDs ...str
 		all[i] = m.preference()
 	}
 	return all, nil
+}
+
+const preferencesOfOneSQL = `
+SELECT channel, enabled, updated_at FROM tenon_notification_preferences WHERE user_id = ? AND category = ? ORDER BY channel`
+
+// preferencesOf is Preferences for the one recipient that most news have.
+func (s *Store) preferencesOf(ctx context.Context, userID, category string) ([]notify.Preference, error) {
+	rows, err := s.preferencesOfOne.Query(ctx, userID, category)
+	if err != nil {
+		return nil, bundb.Wrap("notifybun: preferences", err)
+	}
+	defer rows.Close()
+	all := []notify.Preference{}
+	for rows.Next() {
+		p := notify.Preference{UserID: userID, Category: category}
+		if err := rows.Scan(&p.Channel, &p.Enabled, bundb.ScanTime(&p.UpdatedAt)); err != nil {
+			return nil, bundb.Wrap("notifybun: preferences", err)
+		}
+		all = append(all, p)
+	}
+	return all, bundb.Wrap("notifybun: preferences", rows.Err())
 }
 
 // PutPreference implements notify.PreferenceStore.

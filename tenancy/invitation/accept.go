@@ -47,10 +47,7 @@ type Acceptance struct {
 func (s *Service) Accept(ctx context.Context, p AcceptParams) (a Acceptance, err error) {
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
 		// The user before everything else: a deletion locks in that order (rule R3).
-		if err := s.cfg.People.Hold(ctx, p.Caller.UserID); err != nil {
-			return err
-		}
-		person, err := s.cfg.People.ByID(ctx, p.Caller.UserID)
+		person, err := s.cfg.People.HoldPerson(ctx, p.Caller.UserID)
 		if err != nil {
 			return err
 		}
@@ -147,7 +144,7 @@ func (s *Service) join(ctx context.Context, seen Invitation, person Person, call
 		return Acceptance{}, err
 	}
 	member, err := s.cfg.Organizations.Join(ctx, tenancy.JoinParams{
-		OrganizationID: o.ID, UserID: person.ID, Role: i.Role, Teams: i.TeamIDs, InvitationID: i.ID,
+		OrganizationID: o.ID, UserID: person.ID, Role: i.Role, Teams: i.TeamIDs, InvitationID: i.ID, Held: &o,
 	})
 	if err != nil {
 		return Acceptance{}, err

@@ -62,7 +62,7 @@ func (s *Service) Invite(ctx context.Context, p InviteParams) (i Invitation, err
 }
 
 func (s *Service) invite(ctx context.Context, p InviteParams, address Address) (Invitation, error) {
-	if err := s.cfg.People.Hold(ctx, p.Caller.UserID); err != nil {
+	if _, err := s.cfg.People.HoldPerson(ctx, p.Caller.UserID); err != nil {
 		return Invitation{}, err
 	}
 	o, m, err := s.cfg.Organizations.AuthorizeAlone(ctx, p.Caller, p.OrganizationID, "invitation", "create")

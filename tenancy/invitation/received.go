@@ -79,14 +79,14 @@ type RejectParams struct {
 // longer work for the caller; ErrReplaced.
 func (s *Service) Reject(ctx context.Context, p RejectParams) (i Invitation, err error) {
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		userID := ""
+		person, userID := Person{}, ""
 		if p.Caller != nil {
 			userID = p.Caller.UserID
-			if err := s.cfg.People.Hold(ctx, userID); err != nil {
+			if person, err = s.cfg.People.HoldPerson(ctx, userID); err != nil {
 				return err
 			}
 		}
-		seen, err := s.declined(ctx, p)
+		seen, err := s.declined(ctx, person, p)
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (s *Service) Reject(ctx context.Context, p RejectParams) (i Invitation, err
 	return i, nil
 }
 
-func (s *Service) declined(ctx context.Context, p RejectParams) (Invitation, error) {
+func (s *Service) declined(ctx context.Context, person Person, p RejectParams) (Invitation, error) {
 	if p.Token != "" {
 		i, err := s.bySecret(ctx, p.Token)
 		if err == nil && p.ShownID != "" && p.ShownID != i.ID {
@@ -126,10 +126,6 @@ func (s *Service) declined(ctx context.Context, p RejectParams) (Invitation, err
 	}
 	if p.Caller == nil {
 		return Invitation{}, problem.ErrUnauthenticated
-	}
-	person, err := s.cfg.People.ByID(ctx, p.Caller.UserID)
-	if err != nil {
-		return Invitation{}, err
 	}
 	return s.receivedByID(ctx, person, p.ID)
 }
@@ -203,7 +199,7 @@ func (s *Service) welcome(ctx context.Context, raw, userID string) (Acceptance, 
 	if err != nil {
 		return Acceptance{}, err
 	}
-	person, err := s.cfg.People.ByID(ctx, userID)
+	person, err := s.cfg.People.HoldPerson(ctx, userID)
 	switch {
 	case err != nil:
 		return Acceptance{}, err

@@ -50,9 +50,10 @@ type Person struct {
 
 // People knows who has which address, wherever users are kept.
 type People interface {
-	// Hold keeps the user from being deleted until the transaction of ctx ends (rule
-	// R3). It returns an error of kind problem.NotFound if there is no such user.
-	Hold(ctx context.Context, userID string) error
+	// HoldPerson returns the user as they are, and keeps them from being deleted until
+	// the transaction of ctx ends (rule R3). It returns an error of kind
+	// problem.NotFound if there is no such user.
+	HoldPerson(ctx context.Context, userID string) (Person, error)
 	// ByID returns the user, or an error of kind problem.NotFound.
 	ByID(ctx context.Context, userID string) (Person, error)
 	// ByAddress returns the user whose proven address it is, or the zero Person.

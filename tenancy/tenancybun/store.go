@@ -146,15 +146,12 @@ func membership(ctx context.Context, statement bundb.Statement, organizationID, 
 	return o.organization(), m.member(), nil
 }
 
-// HoldMembership implements tenancy.MemberStore. The second statement sees what was
-// committed while the first one waited.
+// HoldMembership implements tenancy.MemberStore. PostgreSQL locks in the order of the
+// clauses, the organization first, and reads a row anew for which it waited; what joined
+// meanwhile it does not find.
 func (s *Store) HoldMembership(ctx context.Context, organizationID, userID string) (tenancy.Organization, tenancy.Member, error) {
 	if !s.InTransaction(ctx) {
 		return tenancy.Organization{}, tenancy.Member{}, tenancy.ErrNoTransaction
-	}
-	var id string
-	if err := s.holdAsMember.QueryRow(ctx, organizationID, userID).Scan(&id); err != nil {
-		return tenancy.Organization{}, tenancy.Member{}, notFound("tenancybun: hold a membership", err)
 	}
 	return membership(ctx, s.holdMembership, organizationID, userID)
 }

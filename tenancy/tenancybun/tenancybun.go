@@ -82,7 +82,7 @@ func New(db *bundb.DB) *Store {
 		hold: lock(holdSQL, "FOR KEY SHARE"), holdFirst: lock(holdFirstSQL, "FOR KEY SHARE OF o, m"),
 		lock:  lock(lockSQL, "FOR UPDATE"),
 		share: db.Statement(shareSQL), choose: db.Statement(chooseSQL),
-		holdMembership: lock(membershipSQL, "FOR SHARE OF m"), holdAsMember: lock(asMemberSQL, "FOR KEY SHARE OF o"),
+		holdMembership: lock(membershipSQL, "FOR KEY SHARE OF o FOR SHARE OF m"), holdAsMember: lock(asMemberSQL, "FOR KEY SHARE OF o"),
 		lockAsMember: lock(asMemberSQL, "FOR NO KEY UPDATE OF o"),
 		addMember:    db.Statement(addMemberSQL), setRole: db.Statement(setRoleSQL), removeMember: db.Statement(removeMemberSQL),
 		offer: db.Statement(offerSQL), findOffer: db.Statement(findOfferSQL), withdraw: db.Statement(withdrawSQL),

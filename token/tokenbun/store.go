@@ -40,11 +40,26 @@ var _ token.Store = (*Store)(nil)
 
 // Store implements token.Store. Its clock is the database's. It is safe for
 // concurrent use.
-type Store struct{ *bundb.DB }
+type Store struct {
+	*bundb.DB
+	drop bundb.Statement
+}
 
 // New returns a Store on db, whose Schema must have been migrated. It does no
 // I/O.
-func New(db *bundb.DB) *Store { return &Store{db} }
+func New(db *bundb.DB) *Store {
+	lock := ""
+	if db.Dialect() == bundb.Postgres {
+		lock = " FOR UPDATE"
+	}
+	return &Store{DB: db, drop: db.Statement(dropSQL + lock + ")")}
+}
+
+// dropSQL locks in the order in which everyone does.
+const dropSQL = `
+DELETE FROM tenon_one_time_tokens WHERE id IN (
+  SELECT id FROM tenon_one_time_tokens
+  WHERE purpose = ? AND subject = ? AND tenant = ? AND consumed_at IS NULL ORDER BY id`
 
 // model is a row of the table.
 type model struct {

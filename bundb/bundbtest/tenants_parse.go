@@ -29,19 +29,28 @@ func Normalize(query string) string {
 // tenantRef is a table of a tenant that a statement names.
 type tenantRef struct {
 	table, alias string
+	in           *block
+	inserted     bool
 	given        bool // inserted with the column
 }
 
 // block is one SELECT, UPDATE, DELETE or INSERT.
 type block struct {
 	parent *block
+	start  int // its first word
 	refs   []*tenantRef
+	// needed: the block around it has only rows for which this one has some, unless
+	// within is loosened.
+	needed bool
+	within *group
+	union  bool
+	target bool // what conflicts has the same organization
 }
 
 // group is what stands between two parentheses, of one block.
 type group struct {
 	parent *group
-	loose  bool // an OR or NOT is in it
+	loose  bool // an OR, NOT or CASE is in it
 }
 
 func (g *group) holds() bool { return g == nil || !g.loose && g.parent.holds() }
@@ -57,6 +66,7 @@ type comparison struct {
 	where       *group
 	left, right side
 	part        int // the block that the left side is among the rows of; 0: none
+	first       int // the first table that it says something about: not those left of an outer join
 }
 
 // frame is where the parser is.
@@ -64,6 +74,7 @@ type frame struct {
 	block  *block
 	group  *group
 	clause string
+	first  int
 }
 
 type tenantParser struct {
@@ -82,14 +93,13 @@ func (p *tenantParser) word(i int) string {
 	return p.words[i]
 }
 
-func (p *tenantParser) begin(parent *block) {
-	b := &block{parent: parent}
+func (p *tenantParser) begin(b *block) {
 	p.blocks = append(p.blocks, b)
 	p.at = frame{block: b, group: &group{}}
 }
 
 func (p *tenantParser) parse() {
-	p.begin(nil)
+	p.begin(&block{})
 	for i, w := range p.words {
 		switch w {
 		case "(":
@@ -99,9 +109,15 @@ func (p *tenantParser) parse() {
 				p.at, p.stack = p.stack[n-1], p.stack[:n-1]
 			}
 		case "union", "intersect", "except":
-			p.begin(p.at.block.parent)
-		case "or":
+			b := *p.at.block
+			p.at.block.union = true
+			p.begin(&block{parent: b.parent, start: i + 1, union: true})
+		case "or", "case":
 			p.at.group.loose = p.at.group.loose || p.at.clause == "condition"
+		case ",":
+			if p.at.clause == "condition" { // of a join, before another table
+				p.at.clause, p.at.first = "tables", 0
+			}
 		case "=", "in":
 			p.compare(i)
 		default:
@@ -114,7 +130,8 @@ func (p *tenantParser) parse() {
 func (p *tenantParser) open(i int) {
 	p.stack = append(p.stack, p.at)
 	if slices.Contains([]string{"select", "with", "insert", "update", "delete"}, p.word(i+1)) {
-		p.begin(p.at.block)
+		needed := p.at.clause == "condition" && p.at.first == 0 && p.word(i-2) != "not" && slices.Contains([]string{"exists", "in", "="}, p.word(i-1))
+		p.begin(&block{parent: p.at.block, start: i + 1, needed: needed, within: p.at.group})
 		return
 	}
 	p.at.group = &group{parent: p.at.group, loose: p.word(i-1) == "not"}
@@ -133,28 +150,55 @@ func (p *tenantParser) clause(i int) {
 			p.at.clause = "tables"
 		}
 	case "join":
+		p.at.clause, p.at.first = "tables", p.says(i)
+	case "truncate", "copy":
 		p.at.clause = "tables"
 	case "into":
 		p.at.clause = "insert"
+		if previous == "replace" || previous == "merge" {
+			p.at.clause = "tables"
+		}
 	case "update":
+		if refs := p.at.block.refs; previous == "do" && len(refs) > 0 {
+			refs[0].given = refs[0].given && p.at.block.target
+		}
 		if !slices.Contains([]string{"for", "do", "key"}, previous) {
 			p.at.clause = "tables"
 		}
 	case "where":
-		p.at.clause = "condition"
+		p.at.clause, p.at.first = "condition", 0
 	case "on":
 		p.at.clause = "condition"
 		if next == "conflict" {
-			p.at.clause = ""
+			p.at.clause = "conflict"
 		}
-	case "select", "set", "for", "returning", "group", "order", "limit", "having", "values", "window":
+	case "select", "set", "for", "returning", "group", "order", "limit", "having", "values", "window", "do":
 		p.at.clause = ""
 	}
+}
+
+// says returns the first table that the condition of the JOIN at word i says something
+// about: of a LEFT JOIN the one that is joined, of a RIGHT or FULL one none.
+func (p *tenantParser) says(i int) int {
+	kind := p.word(i - 1)
+	if kind == "outer" {
+		kind = p.word(i - 2)
+	}
+	switch kind {
+	case "left":
+		return len(p.at.block.refs)
+	case "right", "full":
+		return len(p.words)
+	}
+	return 0
 }
 
 // reference finds the tables of tenants, and the column where rows are inserted with it.
 func (p *tenantParser) reference(i int) {
 	w, refs := p.word(i), p.at.block.refs
+	if len(refs) > 0 && (w == p.cfg.Column || p.cfg.stands(refs[0].table, w)) {
+		p.at.block.target = p.at.block.target || p.at.clause == "conflict"
+	}
 	if p.at.clause == "insert" && w == p.cfg.Column && len(refs) > 0 {
 		refs[len(refs)-1].given = true
 		return
@@ -166,7 +210,7 @@ func (p *tenantParser) reference(i int) {
 	if p.word(next) == "as" {
 		next++
 	}
-	r := &tenantRef{table: w, alias: w}
+	r := &tenantRef{table: w, alias: w, in: p.at.block, inserted: p.at.clause == "insert"}
 	if name := p.word(next); isName(name) {
 		r.alias = name
 	}
@@ -186,19 +230,33 @@ func (p *tenantParser) compare(i int) {
 	if p.at.clause != "condition" {
 		return
 	}
-	c := comparison{in: p.at.block, where: p.at.group, left: p.side(i-1, -1)}
-	if p.word(i+1) == "(" && p.word(i+2) == "select" && p.word(i-1) != "not" {
+	c := comparison{in: p.at.block, where: p.at.group, left: p.side(i-1, -1), first: p.at.first}
+	before := i - 2
+	if c.left.alias != "" {
+		before = i - 4
+	}
+	if p.word(i-1) == "not" || p.word(before) == "not" {
+		return
+	}
+	if p.word(i+1) == "(" && p.word(i+2) == "select" {
 		c.part = len(p.blocks) // the next one
 	}
 	if p.word(i) == "=" {
 		c.right = p.side(i+1, 1)
 	} else {
-		c.right = side{value: p.word(i+1) == "(" && p.word(i+2) == "?"}
-		if p.word(i-1) == "not" {
-			return
-		}
+		c.right = side{value: p.values(i + 1)}
 	}
 	p.comparisons = append(p.comparisons, c)
+}
+
+// values reports whether nothing but values are between the parentheses at word i.
+func (p *tenantParser) values(i int) bool {
+	if p.word(i) != "(" {
+		return false
+	}
+	for i++; p.word(i) == "?" || p.word(i) == ","; i++ {
+	}
+	return p.word(i) == ")" && p.word(i-1) == "?"
 }
 
 // side reads a column, with the name of its table or without, or a value, beginning at
@@ -209,7 +267,9 @@ func (p *tenantParser) side(i, step int) side {
 	case w == "?":
 		return side{value: true}
 	case step > 0 && p.word(i+1) == "(":
-		return side{value: p.word(i+2) == "?"} // ANY (?), NULLIF (?, …
+		return side{value: (w == "any" || w == "nullif") && p.values(i+1)}
+	case step > 0 && w == "excluded": // which is inserted with it
+		return side{value: p.word(i+2) == p.cfg.Column}
 	case !isName(w):
 		return side{}
 	case p.word(i+step) != ".":
@@ -218,4 +278,16 @@ func (p *tenantParser) side(i, step int) side {
 		return side{alias: w, column: p.word(i + 2)}
 	}
 	return side{alias: p.word(i - 2), column: w}
+}
+
+// finds reports whether a SELECT finds ids of its table, and nothing else.
+func (p *tenantParser) finds(b *block) bool {
+	i := b.start + 1
+	if p.word(i) == "distinct" {
+		i++
+	}
+	if p.word(i+1) == "." {
+		i += 2
+	}
+	return p.word(b.start) == "select" && p.word(i) == "id" && p.word(i+1) == "from" && !b.union
 }

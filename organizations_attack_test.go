@@ -35,7 +35,7 @@ func (w *world) companies(t *testing.T) string {
 	t.Helper()
 	var kept []string
 	for part := range strings.SplitSeq(string(bundbtest.Dump(t, w.db)), "== ") {
-		for _, table := range []string{"tenon_organizations\n", "tenon_members\n", "tenon_organization_roles\n", "tenon_sessions\n", "tenon_users\n"} {
+		for _, table := range []string{"tenon_organizations\n", "tenon_members\n", "tenon_organization_roles\n", "tenon_sessions\n", "tenon_users\n", "tenon_invitations\n", "tenon_teams\n", "tenon_team_members\n"} {
 			if strings.HasPrefix(part, table) {
 				kept = append(kept, part)
 			}

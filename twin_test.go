@@ -38,12 +38,14 @@ type exception struct {
 	name     string
 	statuses []int
 	reason   string
+	secret   bool // no id of anything belongs there
 }
 
 func exceptions() (all []exception) {
+	secret := true
 	add := func(reason string, statuses []int, names ...string) {
 		for _, name := range names {
-			all = append(all, exception{name, statuses, reason})
+			all = append(all, exception{name: name, statuses: statuses, reason: reason, secret: secret})
 		}
 	}
 	add("opening a mailed link says to send it with POST, whatever is in it", []int{http.StatusMethodNotAllowed},
@@ -54,20 +56,25 @@ func exceptions() (all []exception) {
 		"POST /unlock-account", "POST /reset-password", "POST /magic-link/verify", "POST "+pathAccept+" token", "POST /organization/reject-invitation token")
 	add("the secret of a cookie, which no id is", []int{http.StatusUnauthorized},
 		"POST /two-factor/send-otp", "POST /two-factor/verify-totp", "POST /two-factor/verify-backup-code", "POST /two-factor/verify-otp",
-		"POST /token/refresh", "POST /multi-session/set-active", "POST /multi-session/revoke",
+		"POST /token/refresh",
 		"POST /passkey/generate-authenticate-options", "POST /passkey/verify-authentication")
 	add("the mark of a browser beside a wrong code, which no id is", []int{http.StatusBadRequest},
 		"POST /email-otp/check-verification-otp", "POST /email-otp/verify-email", "POST /sign-in/email-otp", "POST /email-otp/request-email-change")
 	add("a browser whose mark is none gets a new one", []int{http.StatusOK}, "POST /email-otp/send-verification-otp")
 	add("a token that buys nothing counts as revoked", []int{http.StatusOK}, "POST /token/revoke")
+	secret = false
+	add("this browser has no cookie of that session", []int{http.StatusUnauthorized}, "POST /multi-session/set-active", "POST /multi-session/revoke")
 	add("two names of different organizations, before either is looked up", []int{http.StatusBadRequest},
 		"POST /organization/set-active organizationId", "GET /organization/get-organization organizationId",
 		"GET /organization/get-full-organization organizationId", "GET /organization/list-members organizationId",
 		"GET /organization/get-active-member-role organizationId")
+	add("a cursor is good for the list that it is of", []int{http.StatusBadRequest},
+		"GET /notification/list", "GET /audit/list cursor", "GET /organization/list-audit cursor")
+	add("one organization has one page, and needs no cursor", []int{http.StatusOK}, "GET /audit/verify cursor")
 	add("whoever is no member cannot be in a team of one's own organization", []int{http.StatusBadRequest},
 		"GET /organization/list-user-teams userId", "POST /organization/add-team-member userId")
 	add("a filter of one's own notifications and entries, which finds none", []int{http.StatusOK},
-		"POST /notification/mark-read", "GET /audit/list actorId", "GET /audit/list targetId", "GET /audit/export actorId",
+		"POST /notification/mark-read", "GET /organization/list-members filterValue", "GET /audit/list actorId", "GET /audit/list targetId", "GET /audit/export actorId",
 		"GET /audit/export targetId", "GET /organization/list-audit actorId", "GET /organization/list-audit targetId")
 	return all
 }
@@ -79,8 +86,11 @@ func TestPromise7_TwinTenantsAreNothingToEachOther(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		near, far := w.tenant(t, "near"), w.tenant(t, "twin")
-		near.people["stranger"] = w.signedIn(t, "stranger@example.com")
-		w.ban(t, "near-banned@example.com")
+		near.people["stranger"], near.people["nobody"] = w.signedIn(t, "stranger@example.com"), w.browser(t)
+		near.people["gone"] = w.gone(t, far)
+		w.ban(t, "twin-banned@example.com") // who is an admin there
+		near.people["banned"] = far.people["banned"]
+		mails := w.mailsTo(t, "twin-")
 		before, companies := w.rowsOf(t, far, "twin"), w.companies(t)
 		walked, used := 0, map[string]bool{}
 		for who, b := range near.people {
@@ -104,6 +114,7 @@ func TestPromise7_TwinTenantsAreNothingToEachOther(t *testing.T) {
 		if after := w.rowsOf(t, far, "twin"); after != before {
 			t.Errorf("the twin's rows changed:\n%s", difference(before, after))
 		}
+		assert.Equal(t, w.mailsTo(t, "twin-"), mails)
 	}, everything)
 }
 
@@ -118,20 +129,25 @@ type crossing struct {
 	query     map[string]bool
 }
 
-// crossings are all requests of a route: each field alone, with the other ids of the
-// caller's own organization, and all at once.
-func crossings(t *testing.T, r route.Route, near, far tenant) (all []crossing) {
+// whole is the request of a route with all ids that it takes, and which those are.
+func whole(t *testing.T, r route.Route, far tenant) (whole crossing, fields []string, kinds map[string]string) {
 	t.Helper()
 	nothing := far.nothing()
-	whole := crossing{route: r, field: "all", far: map[string]string{}, none: map[string]string{}, list: map[string]bool{}, query: map[string]bool{}}
-	var fields []string
-	kinds := map[string]string{}
+	whole = crossing{route: r, field: "all", far: map[string]string{}, none: map[string]string{}, list: map[string]bool{}, query: map[string]bool{}}
+	kinds = map[string]string{}
 	for _, in := range inputs(r) {
 		if _, seen := whole.list[in.name]; seen { // in the body, and in the query
 			continue
 		}
 		whole.list[in.name], whole.query[in.name] = in.list, in.query
-		if !idShape.MatchString(in.name[strings.LastIndex(in.name, ".")+1:]) || strings.HasPrefix(in.name, "idToken") { // of a provider
+		name := in.name[strings.LastIndex(in.name, ".")+1:]
+		if strings.HasPrefix(in.name, "idToken") { // of a provider
+			continue
+		}
+		if !idShape.MatchString(name) {
+			if in.text && !slices.Contains(strings.Fields(noIDs), name) {
+				t.Fatalf("%s has a field %s: an id of something belongs to idOfField, other texts to noIDs", r.Pattern(), in.name)
+			}
 			continue
 		}
 		kind := idOfField(r.Pattern(), in.name)
@@ -141,6 +157,15 @@ func crossings(t *testing.T, r route.Route, near, far tenant) (all []crossing) {
 		fields, kinds[in.name] = append(fields, in.name), kind
 		whole.far[in.name], whole.none[in.name] = far.ids[kind], nothing[kind]
 	}
+	return whole, fields, kinds
+}
+
+// crossings are all requests of a route: each field alone, with the other ids of the
+// caller's own organization, and all at once.
+func crossings(t *testing.T, r route.Route, near, far tenant) (all []crossing) {
+	t.Helper()
+	nothing := far.nothing()
+	whole, fields, kinds := whole(t, r, far)
 	if len(fields) == 0 {
 		return nil
 	}
@@ -149,7 +174,7 @@ func crossings(t *testing.T, r route.Route, near, far tenant) (all []crossing) {
 		c := whole
 		c.field, c.partial, c.far, c.none = field, len(fields) > 1 && !others, map[string]string{}, map[string]string{}
 		for _, other := range fields {
-			if others && other != field {
+			if others && other != field && other != "cursor" { // which is for other filters
 				c.far[other], c.none[other] = near.ids[kinds[other]], near.ids[kinds[other]]
 			}
 		}
@@ -190,7 +215,10 @@ func (c crossing) send(b *browser, ids map[string]string) answer {
 	}
 	for name, id := range ids {
 		values[name] = id
-		if c.list[name] {
+		if name == "filterValue" {
+			values["filterField"] = "userId"
+		}
+		if c.list[name] && !c.query[name] {
 			values[name] = []string{id}
 		}
 		path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(id))
@@ -232,7 +260,7 @@ func (c crossing) walk(t *testing.T, who string, b *browser, used map[string]boo
 	if c.partial {
 		allowed = append(allowed, http.StatusUnprocessableEntity)
 	}
-	if who == "banned" {
+	if who == "banned" || who == "nobody" {
 		allowed = append(allowed, http.StatusUnauthorized)
 	}
 	if slices.Contains(allowed, got.StatusCode) {

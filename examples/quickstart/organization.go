@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -29,7 +30,11 @@ type organizationPage struct {
 	Role         string
 	Owner        bool
 	Members      []memberRow
+	Alone        bool
+	NextMembers  int // where the next page of them begins, 0 on the last
 	MoreMembers  int
+	MayUpdate    bool // members
+	MayRemove    bool
 	MayInvite    bool
 	MayCancel    bool
 	MayTeam      bool
@@ -61,24 +66,20 @@ func (v organizationPage) Astray() bool {
 	return v.Organization.ID == ""
 }
 
-// memberRow, invitationRow and lineRow are what the page says of each.
-type memberRow struct {
-	tenancy.Member
-	Name, Email, Joined string
-	Me                  bool
-}
-
+// invitationRow and lineRow are what the page says of each.
 type invitationRow struct {
 	invitation.Invitation
 	Expired bool
 	Until   string
 }
 
-type lineRow struct{ Event, Action, Who, Ago, Outcome string }
+type lineRow struct{ Event, What, Who, Ago, Note string }
 
 func (s *server) organizationRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /organization", s.forUser("", s.organization))
+	mux.Handle("GET /organization/role", s.forUser("", s.askRole))
 	s.organizationForms(mux)
+	s.questionRoutes(mux)
 }
 
 func (s *server) organization(w http.ResponseWriter, r *http.Request, caller account.Caller) {
@@ -87,6 +88,9 @@ func (s *server) organization(w http.ResponseWriter, r *http.Request, caller acc
 		"switched": "You act in this organization now.",
 		"created":  "The organization is there. You own it.",
 		"left":     "You are not a member of that organization any more.",
+		"deleted":  "The organization is deleted, with everything in it.",
+		"changed":  "The role is changed. It counts from their next click on.",
+		"removed":  "They are not a member any more. What they made stays.",
 		"invited":  "The invitation is on its way.",
 		"resent":   "The invitation goes out again, if the last mail was not just sent.",
 		"canceled": "The invitation is taken back. Its links are dead.",
@@ -137,8 +141,9 @@ func (s *server) fillOrganization(r *http.Request, caller account.Caller, view *
 	view.Organization, view.Role, view.Owner = o, strings.ReplaceAll(m.Role, ",", ", "), o.OwnerID == who.UserID
 	view.MayInvite, view.MayCancel, view.MayAudit = who.Can("invitation", "create"), who.Can("invitation", "cancel"), who.Can("audit", "read")
 	view.MayTeam = who.Can("team", "create")
-	names := directory{s, caller, map[string]contact{}}
-	if err := s.fillMembers(ctx, names, view); err != nil {
+	view.MayUpdate, view.MayRemove = who.Can("member", "update"), who.Can("member", "delete")
+	names := s.directory(caller)
+	if err := s.fillMembers(ctx, names, r.URL.Query().Get("from"), shownMembers, view); err != nil {
 		return err
 	}
 	if err := s.fillInvitations(ctx, who, view); err != nil {
@@ -148,52 +153,6 @@ func (s *server) fillOrganization(r *http.Request, caller account.Caller, view *
 		return err
 	}
 	return s.fillTrail(ctx, names, r.URL.Query().Get("cursor"), view)
-}
-
-// directory tells the page who somebody is, as far as the person who looks may know.
-type directory struct {
-	server *server
-	caller account.Caller
-	known  map[string]contact
-}
-
-type contact struct{ Name, Email string }
-
-func (d directory) find(ctx context.Context, userID string) (contact, error) {
-	if c, ok := d.known[userID]; ok {
-		return c, nil
-	}
-	user, err := d.server.app.Account.User(ctx, d.caller, userID)
-	c := contact{user.Name, user.Display}
-	switch {
-	case userID == "":
-		c, err = contact{Name: "nobody signed in"}, nil
-	case errors.Is(err, account.ErrUserNotFound):
-		c, err = contact{Name: "somebody who left"}, nil
-	}
-	d.known[userID] = c
-	return c, err
-}
-
-func (s *server) fillMembers(ctx context.Context, names directory, view *organizationPage) error {
-	who := names.caller.Principal
-	query := tenancy.MemberQuery{OrganizationID: view.Organization.ID, Limit: shownMembers}
-	members, total, err := s.app.Organizations.Members(ctx, who, query)
-	if err != nil {
-		return err
-	}
-	view.MoreMembers = total - len(members)
-	now := s.app.DB.Now()
-	for _, m := range members {
-		c, err := names.find(ctx, m.UserID)
-		if err != nil {
-			return err
-		}
-		view.Members = append(view.Members, memberRow{
-			Member: m, Name: c.Name, Email: c.Email, Joined: day(now, m.CreatedAt), Me: m.UserID == who.UserID,
-		})
-	}
-	return nil
 }
 
 // fillInvitations reads those that wait for an answer, and the roles that there are.
@@ -208,14 +167,7 @@ func (s *server) fillInvitations(ctx context.Context, who *principal.Principal, 
 			view.Invitations = append(view.Invitations, invitationRow{i, !i.Open(now), i.ExpiresAt.Format("2 January 2006, 15:04 MST")})
 		}
 	}
-	view.Roles = []string{tenancy.RoleMember, tenancy.RoleAdmin}
-	if !who.Can("ac", "read") {
-		return nil
-	}
-	own, err := s.app.Organizations.Roles(ctx, who, view.Organization.ID)
-	for _, role := range own {
-		view.Roles = append(view.Roles, role.Name)
-	}
+	view.Roles, err = s.roles(ctx, who, view.Organization.ID)
 	return err
 }
 
@@ -229,25 +181,69 @@ func (s *server) fillTrail(ctx context.Context, names directory, cursor string, 
 		return err
 	}
 	view.Older = page.Next
-	now := s.app.DB.Now()
 	for _, record := range page.Items {
-		who, err := names.find(ctx, record.Actor.UserID)
+		line, err := s.line(ctx, names, record)
 		if err != nil {
 			return err
 		}
-		view.Lines = append(view.Lines, lineRow{
-			Event: spaced(record.Event), Action: record.Action, Who: who.Name, Ago: ago(now, record.At),
-			Outcome: outcome(record.Outcome),
-		})
+		view.Lines = append(view.Lines, line)
 	}
 	return nil
 }
 
-func outcome(o audit.Outcome) string {
-	if o == audit.Success {
-		return ""
+// line says in words what was done, to what, and by whom.
+func (s *server) line(ctx context.Context, names directory, record audit.Record) (lineRow, error) {
+	who, err := names.find(ctx, record.Actor.UserID)
+	if err != nil {
+		return lineRow{}, err
 	}
-	return "refused"
+	if record.Actor.ImpersonatorID != "" {
+		who.Name = "the support, as " + who.Name
+	}
+	what, err := details(ctx, names, record)
+	line := lineRow{Event: spaced(record.Event), What: what, Who: who.Name, Ago: ago(s.app.DB.Now(), record.At)}
+	switch {
+	case record.Damaged:
+		line.Note = "not what was written"
+	case record.Outcome != audit.Success:
+		line.Note = "refused"
+	}
+	return line, err
+}
+
+// details are the fields that people recognize, and whom it was done to.
+func details(ctx context.Context, names directory, record audit.Record) (string, error) {
+	var words []string
+	people := []string{text(record.After, "to"), text(record.After, "ownerId"), text(record.After, "userId")}
+	if record.Target.Type == audit.TargetUser && record.Target.ID != record.Actor.UserID {
+		people = append(people, record.Target.ID)
+	}
+	for _, id := range people {
+		if id == "" {
+			continue
+		}
+		c, err := names.find(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		words = append(words, c.Name)
+	}
+	for _, field := range []string{"name", "email", "role"} {
+		before, after := text(record.Before, field), text(record.After, field)
+		switch {
+		case before != "" && after != "" && before != after:
+			words = append(words, "from "+before+" to "+after)
+		case before != "" || after != "":
+			words = append(words, cmp.Or(after, before))
+		}
+	}
+	return strings.Join(words, ", "), nil
+}
+
+// text is a field of a trail's line, "" where it has none.
+func text(fields map[string]any, name string) string {
+	value, _ := fields[name].(string)
+	return value
 }
 
 // spaced writes "ProjectCreated" as "Project created".

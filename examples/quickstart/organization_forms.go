@@ -6,6 +6,7 @@ import (
 
 	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth/account"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
 	"github.com/tenon-go/tenon/tenancy/invitation"
@@ -19,12 +20,15 @@ func (s *server) organizationForms(mux *http.ServeMux) {
 		limit  string
 		submit userPage
 	}{
-		"switch": {"", s.switchOrganization},
+		"switch": {tenon.RateLimitAccount, s.switchOrganization},
 		"create": {tenon.RateLimitAccount, s.createOrganization},
 		"leave":  {tenon.RateLimitAccount, s.leaveOrganization},
 		"invite": {tenon.RateLimitMail, s.invite},
 		"resend": {tenon.RateLimitMail, s.resend},
-		"cancel": {"", s.cancelInvitation},
+		"cancel": {tenon.RateLimitAccount, s.cancelInvitation},
+		"role":   {tenon.RateLimitAccount, s.changeRole},
+		"remove": {tenon.RateLimitAccount, s.removeMember},
+		"delete": {tenon.RateLimitAccount, s.deleteOrganization},
 		"offer":  {tenon.RateLimitAccount, s.offerOwnership},
 		"accept": {tenon.RateLimitAccount, s.acceptOwnership},
 	} {
@@ -49,6 +53,16 @@ func (s *server) leaveOrganization(w http.ResponseWriter, r *http.Request, calle
 	s.finishOrganization(w, r, caller, "/organization?left", organizationPage{ErrorIn: "leave"}, err)
 }
 
+// deleteOrganization deletes one with all that is in it, which wants a fresh proof (rule
+// R12).
+func (s *server) deleteOrganization(w http.ResponseWriter, r *http.Request, caller account.Caller) {
+	err := fresh(caller)
+	if err == nil {
+		_, err = s.app.Organizations.Delete(r.Context(), caller.Principal, r.PostFormValue("id"))
+	}
+	s.finishOrganization(w, r, caller, "/organization?deleted", organizationPage{ErrorIn: "leave"}, err)
+}
+
 func (s *server) invite(w http.ResponseWriter, r *http.Request, caller account.Caller) {
 	view := organizationPage{ErrorIn: "invite", Email: r.PostFormValue("email"), As: r.PostFormValue("role")}
 	err := s.mail(r, caller, invitation.InviteParams{Email: view.Email, Roles: []string{view.As}})
@@ -57,7 +71,7 @@ func (s *server) invite(w http.ResponseWriter, r *http.Request, caller account.C
 
 // resend mails an open invitation once more, as it was.
 func (s *server) resend(w http.ResponseWriter, r *http.Request, caller account.Caller) {
-	old, err := s.pending(r, caller)
+	old, err := s.pending(r, caller, "create")
 	if err == nil {
 		err = s.mail(r, caller, invitation.InviteParams{Email: old.Address.Display, Roles: []string{old.Role}, TeamIDs: old.TeamIDs, Resend: true})
 	}
@@ -78,18 +92,19 @@ func (s *server) mail(r *http.Request, caller account.Caller, params invitation.
 	return err
 }
 
-// pending finds the invitation of the form among those of the active organization.
-func (s *server) pending(r *http.Request, caller account.Caller) (invitation.Invitation, error) {
-	id, err := caller.Principal.Organization()
+// pending finds the invitation of the form among those of the active organization, for
+// whoever may do that to invitations.
+func (s *server) pending(r *http.Request, caller account.Caller, action string) (invitation.Invitation, error) {
+	o, err := s.active(r, caller, "invitation", action)
 	if err != nil {
 		return invitation.Invitation{}, err
 	}
-	list, err := s.app.Invitations.List(r.Context(), caller.Principal, id)
+	list, err := s.app.Invitations.List(r.Context(), caller.Principal, o.ID)
 	if err != nil {
 		return invitation.Invitation{}, err
 	}
 	for _, i := range list {
-		if i.ID == r.PostFormValue("id") && i.Status == invitation.Pending {
+		if i.ID == r.FormValue("id") && i.Status == invitation.Pending {
 			return i, nil
 		}
 	}
@@ -97,7 +112,7 @@ func (s *server) pending(r *http.Request, caller account.Caller) (invitation.Inv
 }
 
 func (s *server) cancelInvitation(w http.ResponseWriter, r *http.Request, caller account.Caller) {
-	i, err := s.pending(r, caller)
+	i, err := s.pending(r, caller, "cancel")
 	if err == nil {
 		_, err = s.app.Invitations.Cancel(r.Context(), caller.Principal, i.ID)
 	}
@@ -161,9 +176,14 @@ func wordsFor(p *problem.Error) string {
 	case tenancy.ErrRoleNotFound.Code:
 		return "Role: there is no such role. Choose one of the list."
 	case tenancy.ErrUseTransfer.Code:
-		return "Role: an organization has one owner. Invite a member, and offer them the ownership then."
+		return "Role: an organization has one owner, who offers the ownership to a member. Choose another role."
 	case tenancy.ErrMemberNotFound.Code:
 		return "Member: choose one of the list."
+	case tenancy.ErrOnlyOwner.Code:
+		return "The owner stays until somebody else owns the organization. Hand it over first, or delete it."
+	}
+	if p.Message == principal.ErrNotPermitted.Message {
+		return p.Message + " Ask the owner to do it."
 	}
 	return explain(p)
 }

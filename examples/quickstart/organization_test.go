@@ -28,6 +28,16 @@ func field(t *testing.T, page, action, name string) string {
 	return value[1]
 }
 
+// linked is the id in the first link to a page about one thing.
+func linked(t *testing.T, page, path string) string {
+	t.Helper()
+	found := regexp.MustCompile(`href="` + path + `\?id=([^"]+)"`).FindStringSubmatch(page)
+	if found == nil {
+		t.Fatalf("no link to %s:\n%s", path, page)
+	}
+	return found[1]
+}
+
 func TestAnOwnerInvitesPeople(t *testing.T) {
 	t.Parallel()
 	bundbtest.Each(t, nil, func(t *testing.T, db *bundb.DB) {
@@ -53,6 +63,10 @@ func TestAnOwnerInvitesPeople(t *testing.T) {
 		for _, path := range []string{"/organization/resend", "/organization/cancel"} {
 			assert.Contains(t, bob.post(path, "id", id), "There is no such invitation")
 		}
+		assert.Contains(t, bob.get("/organization/cancel?id="+id), "There is no such invitation")
+		page = ada.get("/organization/cancel?id=" + linked(t, ada.get("/organization"), "/organization/cancel"))
+		assert.Contains(t, page, "mailed to bob@example.com stop working")
+		assert.Equal(t, field(t, page, "/organization/cancel", "id"), id)
 		page = ada.post("/organization/cancel", "id", id)
 		assert.Contains(t, page, "The invitation is taken back")
 		assert.Contains(t, page, "No invitation waits")
@@ -83,7 +97,12 @@ func TestAMemberSwitchesAndLeaves(t *testing.T) {
 			assert.NotContains(t, page, text)
 		}
 		assert.Contains(t, bob.post("/organization/invite", "email", "eve@example.com", "role", "member"), "does not allow")
-		assert.Contains(t, ada.post("/organization/leave", "id", theirs), "The owner can&#39;t leave")
+		for _, refused := range []string{ada.get("/organization/leave"), ada.post("/organization/leave", "id", theirs)} {
+			assert.Contains(t, refused, "The owner stays until somebody else owns the organization")
+		}
+		page = bob.get("/organization/leave")
+		assert.Contains(t, page, "Leave Ada&#39;s organization?")
+		assert.Equal(t, field(t, page, "/organization/leave", "id"), theirs)
 		page = bob.post("/organization/leave", "id", theirs)
 		assert.Contains(t, page, "You are not a member of that organization any more")
 		assert.Contains(t, page, "You act in none of them")
@@ -136,6 +155,7 @@ func TestR12_HandingOverTakesAFreshProof(t *testing.T) {
 		assert.Contains(t, page, "Confirm that it is you")
 		assert.Contains(t, page, `name="next" value="/organization"`)
 		assert.Contains(t, bob.post("/organization/accept", "id", theirs), "Confirm that it is you")
+		assert.Contains(t, ada.post("/organization/delete", "id", theirs), "Confirm that it is you")
 		page = ada.post("/confirm", "next", "/organization", "by", "password", "value", password)
 		assert.Contains(t, page, "Now go on with what you wanted to do")
 		assert.Contains(t, page, "Members")
@@ -174,7 +194,7 @@ func TestOtherSitesCannotChangeAnOrganization(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, bundbtest.SQLite(t))
 	ada := named(t, s, "Ada")
-	for _, form := range []string{"switch", "create", "leave", "invite", "resend", "cancel", "offer", "accept"} {
+	for _, form := range []string{"switch", "create", "leave", "invite", "resend", "cancel", "offer", "accept", "role", "remove", "delete"} {
 		r := ada.call(http.MethodPost, "/organization/"+form, "id=a", "Content-Type", "application/x-www-form-urlencoded", "Sec-Fetch-Site", "cross-site")
 		assert.Equal(t, r.status, http.StatusForbidden)
 	}

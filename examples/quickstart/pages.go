@@ -9,6 +9,7 @@ import (
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/session"
+	"github.com/tenon-go/tenon/tenancy"
 )
 
 //go:embed web
@@ -17,6 +18,7 @@ var web embed.FS
 // home is what the page shows. Form is what was typed, to be corrected.
 type home struct {
 	Me      *session.Identity
+	Active  string // the name of the organization in which the session acts
 	Devices []session.Device
 	Unread  int // notifications
 	Form    form
@@ -67,6 +69,12 @@ func (s *server) show(w http.ResponseWriter, r *http.Request, status int, view h
 			return
 		}
 		view.Me, view.Devices = &me, devices
+		o, _, err := s.app.Organizations.Membership(r.Context(), me.Session.OrganizationID, me.User.ID)
+		if err != nil && !errors.Is(err, tenancy.ErrNotFound) { // none is active, or not any more
+			s.fail(w, r, err)
+			return
+		}
+		view.Active = o.Name
 		if view.Unread, err = s.app.Notifications.UnreadCount(r.Context(), me.User.ID); err != nil {
 			s.fail(w, r, err)
 			return

@@ -129,6 +129,23 @@ func (s *server) deleteProject(ctx context.Context, caller *principal.Principal,
 	return nil
 }
 
+// findProject returns a project of the organization in which the caller acts.
+func (s *server) findProject(ctx context.Context, caller *principal.Principal, id string) (project, error) {
+	if uuid.Validate(id) != nil {
+		return project{}, errProjectNotFound
+	}
+	p := project{ID: id, OrganizationID: caller.OrganizationID}
+	find := s.app.DB.Statement("SELECT name, created_at FROM projects WHERE organization_id = ? AND id = ?")
+	err := find.QueryRow(ctx, p.OrganizationID, p.ID).Scan(&p.Name, bundb.ScanTime(&p.CreatedAt))
+	if errors.Is(err, sql.ErrNoRows) {
+		return project{}, errProjectNotFound
+	}
+	if err != nil {
+		return project{}, bundb.Wrap("projects: find", err)
+	}
+	return p, nil
+}
+
 // aboutProject is a line of the trail of the project's organization. Who did it, and from
 // where, is in the ctx that it is recorded with.
 func aboutProject(action, event string, p project) audit.Entry {

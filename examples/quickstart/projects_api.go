@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -29,7 +30,7 @@ func (s *server) projectRoutes(mux *http.ServeMux) {
 		"GET /app/projects":         {"read", s.getProjects},
 		"DELETE /app/projects/{id}": {"delete", s.removeProject},
 	} {
-		mux.Handle(pattern, s.app.RequirePermission("project", route.action)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			caller, err := principal.RequireOrganization(r.Context())
 			if err == nil {
 				err = route.answer(w, r, caller)
@@ -37,7 +38,8 @@ func (s *server) projectRoutes(mux *http.ServeMux) {
 			if err != nil {
 				problem.Write(w, r, err)
 			}
-		})))
+		})
+		mux.Handle(pattern, s.app.RequirePermission("project", route.action)(s.app.RateLimit(tenon.RateLimitPublic, answer)))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
@@ -34,8 +35,8 @@ type projectRow struct {
 
 func (s *server) projectPageRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /projects", s.forUser("", s.projects))
-	mux.Handle("POST /projects", s.forUser("", s.projectForm))
-	mux.Handle("POST /projects/delete", s.forUser("", s.deleteProjectForm))
+	mux.Handle("POST /projects", s.forUser(tenon.RateLimitPublic, s.projectForm))
+	mux.Handle("POST /projects/delete", s.forUser(tenon.RateLimitPublic, s.deleteProjectForm))
 }
 
 func (s *server) projects(w http.ResponseWriter, r *http.Request, caller account.Caller) {
@@ -116,7 +117,7 @@ func (s *server) finishProjects(w http.ResponseWriter, r *http.Request, caller a
 	case err == nil:
 		http.Redirect(w, r, next, http.StatusSeeOther)
 	case !s.settle(w, r, "/projects", err) && errors.As(err, &p):
-		view.Error = explain(p)
+		view.Error = wordsFor(p)
 		s.showProjects(w, r, caller, p.Status(), view)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 
@@ -26,7 +25,11 @@ func TestAPersonKeepsProjects(t *testing.T) {
 		page = ada.post("/projects", "name", "<Apollo>")
 		assert.Contains(t, page, "The project is there")
 		assert.Contains(t, page, "<strong>&lt;Apollo&gt;</strong>")
-		id := regexp.MustCompile(`name="id" value="([^"]+)"`).FindStringSubmatch(page)[1]
+		id := linked(t, page, "/projects/delete")
+		asked := ada.get("/projects/delete?id=" + id)
+		assert.Contains(t, asked, "Delete the project &lt;Apollo&gt;?")
+		assert.Equal(t, field(t, asked, "/projects/delete", "id"), id)
+		assert.Contains(t, bob.get("/projects/delete?id="+id), "There is no such project.")
 		page = bob.post("/projects/delete", "id", id)
 		assert.Contains(t, page, "There is no such project.")
 		assert.NotContains(t, page, "Apollo")
@@ -45,14 +48,16 @@ func TestAPageShowsWhatTheRoleAllows(t *testing.T) {
 		theirs := ada.place().OrganizationID
 		bob.join(theirs, tenancy.RoleMember)
 		page := ada.post("/projects", "name", "Apollo")
-		id := regexp.MustCompile(`name="id" value="([^"]+)"`).FindStringSubmatch(page)[1]
+		id := linked(t, page, "/projects/delete")
 		set := bob.call(http.MethodPost, "/api/auth/organization/set-active", `{"organizationId": "`+theirs+`"}`)
 		assert.Equal(t, set.status, http.StatusOK)
 		page = bob.get("/projects")
 		assert.Contains(t, page, "Apollo")
 		assert.Contains(t, page, "New project")
 		assert.NotContains(t, page, "Delete")
-		assert.Contains(t, bob.post("/projects/delete", "id", id), "Your role in the organization does not allow this.")
+		for _, refused := range []string{bob.get("/projects/delete?id=" + id), bob.post("/projects/delete", "id", id)} {
+			assert.Contains(t, refused, "Your role in the organization does not allow this. Ask the owner to do it.")
+		}
 		bob.call(http.MethodPost, "/api/auth/organization/leave", `{"organizationId": "`+theirs+`"}`)
 		page = bob.get("/projects")
 		assert.Contains(t, page, "Choose an organization")

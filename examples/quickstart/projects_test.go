@@ -5,13 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tenon-go/tenon"
 	"github.com/tenon-go/tenon/audit"
 	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
@@ -345,4 +348,44 @@ func TestR3_NoProjectOutlivesItsOrganization(t *testing.T) {
 	var left int
 	assert.NoError(t, db.Statement("SELECT count(*) FROM projects").QueryRow(t.Context()).Scan(&left))
 	assert.Equal(t, left, 0)
+}
+
+// What one client may ask of projects is limited, and counted with whatever else the
+// library lets it ask.
+func TestProjectsAreLimited(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t, bundbtest.SQLite(t))
+	ada := named(t, s, "Ada")
+	rule := tenon.DefaultRateLimits()[tenon.RateLimitPublic]
+	send := func(method, path string, form url.Values) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), method, site+path, strings.NewReader(form.Encode()))
+		assert.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		client := &http.Client{Jar: ada.client.Jar, Transport: s, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		response, err := client.Do(r)
+		assert.NoError(t, err)
+		assert.Equal(t, response.Header.Get("RateLimit-Policy"), rule.Policy(tenon.RateLimitPublic))
+		return response
+	}
+	unknown := "/app/projects/" + uuid.NewString()
+	quota := rule[0].Quota
+	for i, request := range []struct{ method, path string }{
+		{http.MethodGet, "/app/projects"},
+		{http.MethodPost, "/app/projects"},
+		{http.MethodDelete, unknown},
+		{http.MethodPost, "/projects"},
+		{http.MethodPost, "/projects/delete"},
+	} {
+		response := send(request.method, request.path, nil)
+		assert.Contains(t, response.Header.Get("RateLimit"), fmt.Sprintf(";r=%d;", quota-1-i))
+	}
+	for range quota - 5 {
+		assert.Equal(t, send(http.MethodDelete, unknown, nil).StatusCode, http.StatusNotFound)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		refused := send(method, "/app/projects", nil)
+		assert.Equal(t, refused.StatusCode, http.StatusTooManyRequests)
+		assert.True(t, refused.Header.Get("Retry-After") != "", "there is no Retry-After")
+	}
 }

@@ -185,8 +185,12 @@ func TestATrailComesInPages(t *testing.T) {
 	}
 	page := ada.get("/organization")
 	assert.Equal(t, strings.Count(page, "<strong>Project created</strong>"), shownLines)
-	older := regexp.MustCompile(`href="(/organization\?cursor=[^"#]+)`).FindStringSubmatch(page)
-	assert.Contains(t, ada.get(older[1]), "<strong>Project created</strong>")
+	assert.Contains(t, page, "<strong>Project created</strong>: Apollo")
+	older := regexp.MustCompile(`href="/organization(\?cursor=[^"#]+)`).FindStringSubmatch(page)
+	if older == nil {
+		t.Fatalf("no link to older lines:\n%s", page)
+	}
+	assert.Contains(t, ada.get("/organization"+older[1]), "<strong>Project created</strong>")
 	assert.Contains(t, ada.get("/organization?cursor=forged"), "<strong>Project created</strong>")
 }
 

@@ -66,6 +66,29 @@ func TestAPageShowsWhatTheRoleAllows(t *testing.T) {
 	})
 }
 
+// Whoever may not see projects sees none, neither as JSON nor on the page.
+func TestR18_AGuestSeesNoProjects(t *testing.T) {
+	t.Parallel()
+	bundbtest.Each(t, nil, func(t *testing.T, db *bundb.DB) {
+		s := newTestServer(t, db)
+		ada, bob := named(t, s, "Ada"), named(t, s, "Bob")
+		owner := ada.place()
+		ada.post("/projects", "name", "Apollo")
+		_, err := s.app.Organizations.CreateRole(t.Context(), owner, owner.OrganizationID, "guest", tenancy.Permissions{"ac": {"read"}})
+		assert.NoError(t, err)
+		bob.join(owner.OrganizationID, "guest")
+		bob.post("/organization/switch", "id", owner.OrganizationID)
+		refused := bob.call(http.MethodGet, "/app/projects", "")
+		assert.Equal(t, refused.status, http.StatusForbidden)
+		assert.Equal(t, refused.text("code"), "YOU_ARE_NOT_ALLOWED")
+		page := bob.get("/projects")
+		assert.Contains(t, page, "Your role does not let you see projects")
+		assert.NotContains(t, page, "Apollo")
+		assert.NotContains(t, page, "New project")
+		assert.Contains(t, bob.post("/projects", "name", "Borealis"), "does not allow this. Ask the owner to do it.")
+	})
+}
+
 func TestOtherSitesCannotPostProjects(t *testing.T) {
 	t.Parallel()
 	s := newTestServer(t, bundbtest.SQLite(t))

@@ -1,6 +1,8 @@
 // Command quickstart is a small product on Tenon: a person signs up, gets the
 // mail, proves the address, signs in, sees who they are and signs out, in a
-// browser or over JSON. One process, no other service, nothing to configure:
+// browser or over JSON. Organizations share projects, the product's own rows:
+// people invite others, give them roles, and see what was done. One process, no
+// other service, nothing to configure:
 //
 //	go run ./examples/quickstart
 //

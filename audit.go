@@ -2,6 +2,7 @@ package tenon
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/tenon-go/tenon/audit"
 	"github.com/tenon-go/tenon/audit/auditbun"
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/entered"
 	"github.com/tenon-go/tenon/internal/feature"
 	"github.com/tenon-go/tenon/internal/hook"
 	"github.com/tenon-go/tenon/internal/route"
@@ -396,22 +398,59 @@ func (a *App) auditRefusals(r route.Route, next http.Handler) http.Handler {
 			return
 		}
 		seen := &refusal{ResponseWriter: w}
-		next.ServeHTTP(seen, req)
-		code := seen.code()
-		if code == "" || slices.Contains([]string{problem.CodeOf(session.ErrNotFresh), problem.CodeOf(principal.ErrSecondFactorRequired)}, code) ||
-			!a.refusals.Allow(0, caller.UserID+"/"+caller.APIKeyID).Allowed {
+		ctx, last := entered.Watch(req.Context())
+		next.ServeHTTP(seen, req.WithContext(ctx))
+		if code := seen.code(); code != "" {
+			organizationID := cmp.Or(last(), caller.OrganizationID)
+			if r.Access == route.Superuser {
+				organizationID = ""
+			}
+			a.refused(ctx, caller, organizationID, r.Pattern(), fields{"code": code})
+		}
+	})
+}
+
+// refused records one refusal.
+func (a *App) refused(ctx context.Context, caller *principal.Principal, organizationID, pattern string, after fields) {
+	if slices.Contains([]any{problem.CodeOf(session.ErrNotFresh), problem.CodeOf(principal.ErrSecondFactorRequired)}, after["code"]) ||
+		!a.refusals.Allow(0, caller.UserID+"/"+caller.APIKeyID).Allowed {
+		return
+	}
+	// Whoever hangs up is recorded all the same.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalWithin)
+	defer cancel()
+	err := a.Audit.RecordFailure(ctx, audit.Entry{
+		Action: "authz_fail", Event: "Refused", OrganizationID: organizationID, Target: audit.Target{Type: "route", ID: pattern}, After: after,
+	})
+	if err != nil {
+		a.cfg.Logger.ErrorContext(ctx, "tenon: a refusal was not recorded", "error", err)
+	}
+}
+
+// auditChecks is auditRefusals for the host's routes that ask for an organization, or for
+// a permission in it. The answer stays the host's: only the check is watched.
+func (a *App) auditChecks(permission string, check func(context.Context) (*principal.Principal, error), next http.Handler) http.Handler {
+	plain := a.tenancyHTTP.Require(check)(next)
+	if a.Audit == nil {
+		return plain
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			plain.ServeHTTP(w, r)
 			return
 		}
-		entry := audit.Entry{Action: "authz_fail", Event: "Refused", Target: audit.Target{Type: "route", ID: r.Pattern()}, After: fields{"code": code}}
-		if r.Access != route.Superuser {
-			entry.OrganizationID = caller.OrganizationID
+		pattern := r.Pattern
+		if !strings.Contains(pattern, " ") && slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}, r.Method) {
+			pattern = r.Method + " " + pattern // others are what somebody typed
 		}
-		// Whoever hangs up is recorded all the same.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), refusalWithin)
-		defer cancel()
-		if err := a.Audit.RecordFailure(ctx, entry); err != nil {
-			a.cfg.Logger.ErrorContext(ctx, "tenon: a refusal was not recorded", "error", err)
+		watched := func(ctx context.Context) (*principal.Principal, error) {
+			p, err := check(ctx)
+			if caller, ok := principal.FromContext(ctx); ok && problem.KindOf(err) == problem.PermissionDenied {
+				a.refused(ctx, caller, caller.OrganizationID, pattern, fields{"code": problem.CodeOf(err), "permission": permission})
+			}
+			return p, err
 		}
+		a.tenancyHTTP.Require(watched)(next).ServeHTTP(w, r)
 	})
 }
 

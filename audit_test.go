@@ -330,6 +330,65 @@ func (w hungUp) WriteHeader(status int) {
 	w.hangUp()
 }
 
+// Whoever is refused in an organization that only the body names is in the trail of that
+// one, and not of the one that is active.
+func TestARefusalIsInTheTrailOfItsOrganization(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		owner, bob := w.signedIn(t, email), w.signedIn(t, "bob@example.com")
+		o, own := owner.active(), bob.active()
+		w.enlist(t, bob, o, "member")
+		refused := func(organizationID string) int {
+			return len(w.trail(t, audit.Query{OrganizationID: organizationID, Event: "Refused"}))
+		}
+		changes := map[string]map[string]any{
+			"update": {"organizationId": o, "data": map[string]any{"name": "Mine"}}, "delete": {"organizationId": o},
+			"invite-member": {"organizationId": o, "email": "eve@example.com", "role": "member"}, "set-second-factor-policy": {"organizationId": o, "required": true},
+			"create-team": {"organizationId": o, "name": "T"},
+		}
+		for path, body := range changes {
+			before := refused(o)
+			got := bob.post("/organization/"+path, body)
+			if got.StatusCode != http.StatusForbidden || refused(o) != before+1 {
+				t.Errorf("%s: %d %s, %d entries", path, got.StatusCode, got.body, refused(o)-before)
+			}
+		}
+		assert.Equal(t, refused(own), 0)
+		eve := w.signedIn(t, "eve@example.com")
+		eve.post("/organization/update", changes["update"])
+		assert.Equal(t, refused(o), len(changes)) // no stranger writes into it
+	})
+}
+
+// Refusals by a host's route are there, too, and reading is not.
+func TestRefusalsByAHostsRoutesAreInTheTrail(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		owner, bob := w.signedIn(t, email), w.signedIn(t, "bob@example.com")
+		o := owner.active()
+		w.enlist(t, bob, o, "member")
+		mux := http.NewServeMux()
+		mux.Handle("/app/invoices/{id}", w.RequirePermission("invoices", "write")(http.HandlerFunc(whereAmI)))
+		assert.Equal(t, bob.call(mux, "/app/invoices/7?organizationId="+o, nil).code(t), "YOU_ARE_NOT_ALLOWED")
+		refused := audit.Query{OrganizationID: o, Event: "Refused"}
+		assert.Len(t, w.trail(t, refused), 0)
+		for method, who := range map[string]*browser{http.MethodPut: owner, http.MethodPost: bob, strings.Repeat("X", 999): bob} {
+			r := httptest.NewRequestWithContext(t.Context(), method, base+"/app/invoices/7?organizationId="+o, http.NoBody)
+			r.Header.Set("Cookie", "tenon_dev_session="+who.cookie("session"))
+			mux.ServeHTTP(httptest.NewRecorder(), r)
+		}
+		all := w.trail(t, refused)
+		assert.Len(t, all, 2)
+		targets := map[string]bool{}
+		for _, r := range all {
+			assert.Equal(t, r.Actor.UserID, bob.idOf())
+			assert.Equal(t, r.After["permission"], any("invoices:write"))
+			targets[r.Target.ID] = true
+		}
+		assert.Equal(t, targets, map[string]bool{"POST /app/invoices/{id}": true, "/app/invoices/{id}": true})
+	}, withInvoices)
+}
+
 func TestTheTrailHasItsReaders(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {

@@ -102,7 +102,7 @@ func (a *App) leaveSessions() tenancy.Hooks {
 // {organizationId}, organizationId in the query or the header X-Organization-Id names, and
 // otherwise the session's (rule R13). next reads it from principal.FromContext.
 func (a *App) RequireOrganization(next http.Handler) http.Handler {
-	return a.Middleware(a.tenancyHTTP.Require(known(principal.RequireOrganization))(next))
+	return a.Middleware(a.auditChecks("", known(principal.RequireOrganization), next))
 }
 
 // RequirePermission is RequireOrganization for callers whose role there allows the action
@@ -113,7 +113,7 @@ func (a *App) RequireOrganization(next http.Handler) http.Handler {
 // Say in Config.Organizations that there are invoices to read, and which roles may.
 func (a *App) RequirePermission(resource, action string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		return a.Middleware(a.tenancyHTTP.Require(known(principal.RequirePermission(resource, action)))(next))
+		return a.Middleware(a.auditChecks(resource+":"+action, known(principal.RequirePermission(resource, action)), next))
 	}
 }
 

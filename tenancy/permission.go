@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/tenon-go/tenon/internal/entered"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -230,6 +231,7 @@ func (s *Service) judge(ctx context.Context, caller *principal.Principal, o Orga
 	if foreign(caller, o.ID) {
 		return ErrNotFound
 	}
+	entered.Note(ctx, o.ID)
 	if err := o.SecondFactor.Check(caller, s.now()); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/tenon-go/tenon/internal/entered"
 	"github.com/tenon-go/tenon/internal/hook"
 	"github.com/tenon-go/tenon/principal"
 )
@@ -27,6 +28,7 @@ func (s *Service) Enter(ctx context.Context, caller *principal.Principal, organi
 	if err != nil {
 		return Organization{}, Member{}, fmt.Errorf("tenancy: enter: %w", err)
 	}
+	entered.Note(ctx, o.ID)
 	if err := o.SecondFactor.Check(caller, s.now()); err != nil {
 		return Organization{}, Member{}, err
 	}

@@ -347,6 +347,7 @@ func TestR21_EverythingIsAskedAgainAtAcceptance(t *testing.T) {
 		"nothing":          {"UPDATE tenon_members SET role = role", ""},
 		"demoted":          {"UPDATE tenon_members SET role = 'member' WHERE role = 'admin'", "INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION"},
 		"removed":          {"DELETE FROM tenon_members WHERE role = 'admin'", "INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION"},
+		"banned":           {"UPDATE tenon_users SET banned_at = created_at WHERE email = 'cem@example.com'", "INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION"},
 		"the role is gone": {"UPDATE tenon_invitations SET role = 'gone'", "YOU_ARE_NOT_ALLOWED_TO_INVITE_USER_WITH_THIS_ROLE"},
 		"a second factor":  {"UPDATE tenon_organizations SET second_factor_from = created_at", "SECOND_FACTOR_REQUIRED"},
 		"the organization": {"DELETE FROM tenon_organizations", "INVALID_TOKEN"},

@@ -2,6 +2,7 @@ package tenon_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -114,6 +115,54 @@ func TestR3_ASessionDoesNotStartInAnOrganizationThatTheUserLeaves(t *testing.T) 
 		assert.NoError(t, <-removed)
 		assert.Equal(t, w.count(t, "tenon_sessions WHERE organization_id = ? AND user_id = ?", org, user), 0)
 	})
+}
+
+// A team is chosen while its member is taken out of it, or while it is deleted: no
+// session is left that acts in it.
+func TestNoSessionKeepsATeamThatItsUserLeaves(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(ctx context.Context, w *world, boss *principal.Principal, teamID, userID string) error{
+		"removed": func(ctx context.Context, w *world, boss *principal.Principal, teamID, userID string) error {
+			return w.Teams.RemoveMember(ctx, boss, boss.OrganizationID, teamID, userID)
+		},
+		"deleted": func(ctx context.Context, w *world, boss *principal.Principal, teamID, _ string) error {
+			return w.Teams.Remove(ctx, boss, boss.OrganizationID, teamID)
+		},
+	} {
+		for _, joins := range []bool{false, true} { // in the same transaction
+			if joins && name == "removed" {
+				continue // who is not in it yet is not taken out
+			}
+			t.Run(fmt.Sprintf("%s %v", name, joins), func(t *testing.T) {
+				inPostgres(t, func(t *testing.T, w *world) {
+					owner := w.signedIn(t, email)
+					id, boss := owner.makesTeam("One"), w.principalOf(t, owner)
+					guest := w.brought(t, owner, guestEmail, "member", nil)
+					chooser := w.principalOf(t, guest)
+					join := func(ctx context.Context) error {
+						_, err := w.Teams.AddMember(ctx, boss, boss.OrganizationID, id, chooser.UserID)
+						return err
+					}
+					if !joins {
+						assert.NoError(t, join(t.Context()))
+					}
+					w.overlap(t, func(ctx context.Context) error {
+						if joins {
+							if err := join(ctx); err != nil {
+								return err
+							}
+						}
+						if _, err := w.Teams.Choose(ctx, chooser, boss.OrganizationID, id); err != nil {
+							return err
+						}
+						return w.Sessions.SetTeam(ctx, chooser.UserID, chooser.SessionID, boss.OrganizationID, id)
+					}, func(ctx context.Context) error { return leave(ctx, w, boss, id, chooser.UserID) })
+					assert.Equal(t, w.count(t, "tenon_team_members"), 0)
+					assert.Equal(t, w.count(t, "tenon_sessions WHERE team_id IS NOT NULL"), 0)
+				})
+			})
+		}
+	}
 }
 
 // Whoever invites or makes a team is not in a deadlock with whoever changes their role,

@@ -69,6 +69,12 @@ func (p people) UserByEmail(ctx context.Context, email string) (userID string, e
 	return user.ID, err
 }
 
+// Banned implements tenancy.People.
+func (p people) Banned(ctx context.Context, userID string) (bool, error) {
+	user, err := p.users.Record(ctx, userID)
+	return err == nil && user.Banned(p.users.Now()), err
+}
+
 // HoldVersion implements tenancy.People.
 func (p people) HoldVersion(ctx context.Context, userID string) (int64, error) {
 	return p.users.HoldVersion(ctx, userID)
@@ -92,6 +98,18 @@ func (a *App) leaveSessions() tenancy.Hooks {
 		},
 		OrganizationDeleted: func(ctx context.Context, e tenancy.OrganizationDeleted) error {
 			return a.Sessions.LeaveOrganization(ctx, e.Organization.ID, e.UserIDs()...)
+		},
+	}
+}
+
+// leaveTeams takes teams out of the sessions of those who are in them no longer.
+func (a *App) leaveTeams() team.Hooks {
+	return team.Hooks{
+		MemberRemoved: func(ctx context.Context, e team.MemberChanged) error {
+			return a.Sessions.LeaveTeam(ctx, e.Team.ID, e.Member.UserID)
+		},
+		TeamDeleted: func(ctx context.Context, e team.Changed) error {
+			return a.Sessions.LeaveTeam(ctx, e.Before.ID, e.UserIDs...)
 		},
 	}
 }
@@ -166,7 +184,7 @@ type TeamPolicy struct {
 func (a *App) wireInvitations() (err error) {
 	if a.Teams, err = team.New(tenancybun.NewTeams(a.DB), team.Config{
 		Organizations: a.Organizations, MaxTeams: a.cfg.Teams.MaxTeams, MaxMembers: a.cfg.Teams.MaxMembers,
-		Hooks: team.JoinHooks(a.auditTeams(), a.cfg.TeamHooks), Now: a.DB.Now,
+		Hooks: team.JoinHooks(a.leaveTeams(), a.auditTeams(), a.cfg.TeamHooks), Now: a.DB.Now,
 	}); err != nil {
 		return err
 	}
@@ -260,7 +278,10 @@ func (p invitees) HoldPerson(ctx context.Context, userID string) (invitation.Per
 
 // ByID implements invitation.People.
 func (p invitees) ByID(ctx context.Context, userID string) (invitation.Person, error) {
-	return person(p.app.users.UserByID(ctx, userID))
+	user, err := p.app.users.Record(ctx, userID)
+	found, err := person(user.User, err)
+	found.Banned = err == nil && user.Banned(p.app.DB.Now())
+	return found, err
 }
 
 func person(user auth.User, err error) (invitation.Person, error) {

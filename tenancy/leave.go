@@ -19,8 +19,8 @@ type OwnerPolicy int
 const (
 	// BlockDeletion refuses to delete the owner, with ErrOwnsOrganization.
 	BlockDeletion OwnerPolicy = iota
-	// TransferToAdmin makes the admin who has been a member for the longest time the
-	// owner. Without an admin it is BlockDeletion.
+	// TransferToAdmin makes the admin who has been a member for the longest time, and is
+	// not banned, the owner. Without one it is BlockDeletion.
 	TransferToAdmin
 	// DeleteOrganizations deletes the organization with all its members.
 	DeleteOrganizations
@@ -92,12 +92,12 @@ func (s *Service) transferToAdmin(ctx context.Context, o Organization, members [
 		if !slices.Contains(strings.Split(m.Role, ","), RoleAdmin) {
 			continue
 		}
-		err := s.cfg.Users.Hold(ctx, m.UserID)
-		if problem.KindOf(err) == problem.NotFound {
-			continue
-		}
+		able, err := s.able(ctx, m.UserID)
 		if err != nil {
 			return err
+		}
+		if !able {
+			continue
 		}
 		if err := s.store.Transfer(ctx, o.ID, o.OwnerID, m.UserID, s.now()); err != nil {
 			return err
@@ -105,6 +105,19 @@ func (s *Service) transferToAdmin(ctx context.Context, o Organization, members [
 		return hook.Call(ctx, s.cfg.Hooks.OwnerChanged, OwnerChanged{Organization: o, From: o.OwnerID, To: m.UserID, ActorID: o.OwnerID})
 	}
 	return ErrOwnsOrganization
+}
+
+// able holds a user, and reports whether there is one who can act.
+func (s *Service) able(ctx context.Context, userID string) (bool, error) {
+	err := s.cfg.Users.Hold(ctx, userID)
+	if problem.KindOf(err) == problem.NotFound {
+		return false, nil
+	}
+	if err != nil || s.cfg.People == nil {
+		return err == nil, err
+	}
+	banned, err := s.cfg.People.Banned(ctx, userID)
+	return !banned, err
 }
 
 // Share reports whether both users are members of one organization.

@@ -54,13 +54,15 @@ func TestTheOwnersOrganizationsByPolicy(t *testing.T) {
 		{"no admin, transferred", tenancy.TransferToAdmin, map[string]string{"b": "member"}, tenancy.ErrOwnsOrganization, true, "a"},
 		{"admins, transferred", tenancy.TransferToAdmin, map[string]string{"b": "member", "c": "billing,admin", "d": "admin"}, nil, true, "c"},
 		{"an admin who is gone, too", tenancy.TransferToAdmin, map[string]string{"gone": "admin", "d": "admin"}, nil, true, "d"},
+		{"an admin who is banned", tenancy.TransferToAdmin, map[string]string{"banned": "admin", "d": "admin"}, nil, true, "d"},
+		{"no other than one who is banned", tenancy.TransferToAdmin, map[string]string{"banned": "admin", "b": "member"}, tenancy.ErrOwnsOrganization, true, "a"},
 		{"others, deleted", tenancy.DeleteOrganizations, map[string]string{"b": "admin"}, nil, false, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, func(cfg *tenancy.Config) { cfg.OwnerPolicy = c.policy })
+			w := newWorld(t, func(cfg *tenancy.Config) { cfg.OwnerPolicy, cfg.People = c.policy, peopleOf{} })
 			o := assert.Must(w.create(t, "a", "Ada"))(t)
-			for i, who := range []string{"gone", "b", "c", "d"} { // in the order in which they joined
+			for i, who := range []string{"gone", "banned", "b", "c", "d"} { // in the order in which they joined
 				if role := c.others[who]; role != "" {
 					w.join(t, o, who, role, time.Duration(i+1)*time.Second)
 				}

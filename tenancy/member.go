@@ -161,14 +161,14 @@ func (s *Service) RemoveMember(ctx context.Context, caller *principal.Principal,
 }
 
 // memberID finds a member by their address. Who is no user and who is no member are the
-// same to whoever asks.
+// same to whoever asks, and to the database (rule R7).
 func (s *Service) memberID(ctx context.Context, organizationID, idOrEmail string) (string, error) {
 	if !strings.Contains(idOrEmail, "@") || s.cfg.People == nil {
 		return idOrEmail, nil
 	}
 	userID, err := s.cfg.People.UserByEmail(ctx, idOrEmail)
 	if problem.KindOf(err) == problem.NotFound {
-		return "", ErrMemberNotFound
+		userID, err = "", nil
 	}
 	if err != nil {
 		return "", err

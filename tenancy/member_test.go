@@ -161,6 +161,10 @@ func (p peopleOf) UserByEmail(_ context.Context, email string) (string, error) {
 	return id, nil
 }
 
+func (p peopleOf) Banned(_ context.Context, userID string) (bool, error) {
+	return userID == "banned", nil
+}
+
 func (p peopleOf) HoldVersion(_ context.Context, userID string) (int64, error) {
 	if userID == "gone" {
 		return 0, errGone

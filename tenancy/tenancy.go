@@ -26,6 +26,8 @@ type People interface {
 	// UserByEmail returns the user with the address, or an error of kind
 	// problem.NotFound.
 	UserByEmail(ctx context.Context, email string) (userID string, err error)
+	// Banned reports whether nobody may act as the user now.
+	Banned(ctx context.Context, userID string) (bool, error)
 	// HoldVersion returns the user's security version and keeps it from being raised
 	// until the transaction of ctx ends, and the user from being deleted (rules R1,
 	// R3). It returns an error of kind problem.NotFound if there is no such user.
@@ -69,9 +71,10 @@ type Config struct {
 	// one, and one of the same name that an organization has made; RoleOwner, which may do everything, can't be replaced. Defaults to RoleAdmin
 	// and RoleMember as package doc describes them.
 	Roles map[string]Permissions
-	// People describes members to each other, and binds the offer of an ownership to
-	// the security version of who made it. Defaults to nil: members have no names, none
-	// is found by their address, and an offer outlives a change of the owner's password.
+	// People describes members to each other, binds the offer of an ownership to the
+	// security version of who made it, and knows who is banned. Defaults to nil: members
+	// have no names, none is found by their address or banned, and an offer outlives a
+	// change of the owner's password.
 	People People
 	// Sessions keeps the active organization. Defaults to nil: SetActive is an error.
 	Sessions Sessions

@@ -126,7 +126,7 @@ func (s *Service) bySecret(ctx context.Context, raw string) (Invitation, error) 
 // nothing. The UPDATE that claims the invitation decides between concurrent calls, and
 // its row is what is judged.
 func (s *Service) join(ctx context.Context, seen Invitation, person Person, caller *principal.Principal) (Acceptance, error) {
-	o, inviter, err := s.vouched(ctx, seen)
+	o, inviter, _, err := s.vouched(ctx, seen)
 	if err != nil {
 		return Acceptance{}, err
 	}
@@ -168,12 +168,19 @@ func (s *Service) join(ctx context.Context, seen Invitation, person Person, call
 
 // vouched returns the organization and who vouches for the invitation, if they still
 // may, and holds both. ErrNotFound is for an organization that is gone.
-func (s *Service) vouched(ctx context.Context, i Invitation) (tenancy.Organization, tenancy.Member, error) {
-	o, inviter, err := s.cfg.Organizations.AuthorizeUser(ctx, i.InviterID, i.OrganizationID, "invitation", "create")
+func (s *Service) vouched(ctx context.Context, i Invitation) (tenancy.Organization, tenancy.Member, Person, error) {
+	o, m, err := s.cfg.Organizations.AuthorizeUser(ctx, i.InviterID, i.OrganizationID, "invitation", "create")
 	if problem.KindOf(err) == problem.PermissionDenied || errors.Is(err, tenancy.ErrNotFound) {
 		err = ErrInviterGone.With(err)
 	}
-	return o, inviter, err
+	if err != nil {
+		return tenancy.Organization{}, tenancy.Member{}, Person{}, err
+	}
+	inviter, err := s.cfg.People.ByID(ctx, m.UserID)
+	if err == nil && inviter.Banned {
+		err = ErrInviterGone
+	}
+	return o, m, inviter, err
 }
 
 // stillGrantable judges the role anew: that it is there, and that who vouches for the

@@ -21,7 +21,7 @@
 // auth/invited). The secret is in no event, list or row.
 //
 // At acceptance everything is asked again: whether the invitation is open, whether who
-// vouches for it may still invite and give that role, whether the organization and the
+// vouches for it may still invite and give that role, and is not banned, whether the organization and the
 // role are there, what the organization demands of its members' sessions (rule R13), and
 // tenancy.Hooks.BeforeMemberJoined, which counts seats. One guarded UPDATE claims the
 // invitation, in the transaction in which tenancy.Service.Join makes the member.

@@ -33,8 +33,8 @@ type InviteParams struct {
 	TeamIDs []string
 	// Resend mails the open invitation to the address again, within the budget of rule
 	// R6: it gets these roles and teams, its life starts anew, and the caller vouches
-	// for it from now on. Links from before stay valid. Without an open one, and without
-	// Resend, an invitation is made.
+	// for it from now on, who must be one who could have sent it. Links from before stay
+	// valid. Without an open one, and without Resend, an invitation is made.
 	Resend bool
 }
 
@@ -80,6 +80,11 @@ func (s *Service) invite(ctx context.Context, p InviteParams, address Address) (
 	if err := s.refuseMember(ctx, o.ID, address); err != nil {
 		return Invitation{}, err
 	}
+	if p.Resend {
+		if err := s.replaceable(ctx, o, m, address); err != nil {
+			return Invitation{}, err
+		}
+	}
 	now := s.now()
 	id, err := s.newID()
 	if err != nil {
@@ -103,6 +108,24 @@ func (s *Service) grantable(ctx context.Context, o tenancy.Organization, by tena
 		err = ErrRole
 	}
 	return role, err
+}
+
+// replaceable returns ErrRole where the address has an open invitation that the member
+// could not have sent. The organization is locked, so that it stays what it is.
+func (s *Service) replaceable(ctx context.Context, o tenancy.Organization, by tenancy.Member, address Address) error {
+	list, err := s.store.Received(ctx, address.Key, "", s.now())
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(list, func(r Received) bool { return r.OrganizationID == o.ID })
+	if at < 0 {
+		return nil
+	}
+	may, err := s.cfg.Organizations.MayGrant(ctx, o, by, "", list[at].Role)
+	if err == nil && !may {
+		err = ErrRole
+	}
+	return err
 }
 
 // teams returns the ids sorted, each once, if they are teams of the organization.

@@ -55,10 +55,7 @@ func (s *Service) get(ctx context.Context, caller *principal.Principal, id strin
 	if err != nil {
 		return Received{}, Person{}, err
 	}
-	if _, _, err := s.vouched(ctx, list[0].Invitation); err != nil {
-		return Received{}, Person{}, err
-	}
-	inviter, err := s.cfg.People.ByID(ctx, list[0].InviterID)
+	_, _, inviter, err := s.vouched(ctx, list[0].Invitation)
 	return list[0], inviter, err
 }
 
@@ -159,15 +156,14 @@ func (s *Service) Peek(ctx context.Context, raw string) (Offer, error) {
 }
 
 func (s *Service) offer(ctx context.Context, i Invitation) (Offer, error) {
-	o, m, err := s.vouched(ctx, i)
+	o, m, inviter, err := s.vouched(ctx, i)
 	if err != nil {
 		return Offer{}, err
 	}
 	if err := s.stillGrantable(ctx, o, m, i); err != nil {
 		return Offer{}, err
 	}
-	inviter, err := s.cfg.People.ByID(ctx, m.UserID)
-	return Offer{Invitation: i, Organization: o, Inviter: inviter, OtherAddresses: s.cfg.OtherAddresses}, err
+	return Offer{Invitation: i, Organization: o, Inviter: inviter, OtherAddresses: s.cfg.OtherAddresses}, nil
 }
 
 // Admits returns principal.ErrSecondFactorRequired where the organization demands more

@@ -46,6 +46,9 @@ type Person struct {
 	Name    string
 	// Verified says that the address is proven.
 	Verified bool
+	// Banned says that nobody may act as the user now. People.ByID tells; the others
+	// need not.
+	Banned bool
 }
 
 // People knows who has which address, wherever users are kept.

@@ -10,6 +10,8 @@ import (
 // for a new one; After is what it is, and zero for one that is gone.
 type Changed struct {
 	Before, After Team
+	// UserIDs are the members of a team that is gone.
+	UserIDs []string
 	// ActorID is the member who did it.
 	ActorID string
 }

@@ -105,7 +105,9 @@ func hidden(err error) error {
 }
 
 // Choose returns the team that the caller, who is in it, wants to make active in the
-// organization. Errors: ErrNotFound, ErrNotMember, those of tenancy.Service.Enter.
+// organization. In a transaction the caller stays in it until that ends: whoever takes
+// them out waits, and takes the team out of their sessions then. Errors: ErrNotFound,
+// ErrNotMember, those of tenancy.Service.Enter.
 func (s *Service) Choose(ctx context.Context, caller *principal.Principal, organizationID, teamID string) (t Team, err error) {
 	err = s.change(ctx, "choose", func(ctx context.Context) error {
 		if _, _, err := s.cfg.Organizations.Enter(ctx, caller, organizationID); err != nil {
@@ -114,10 +116,7 @@ func (s *Service) Choose(ctx context.Context, caller *principal.Principal, organ
 		if t, err = s.find(ctx, organizationID, teamID); err != nil {
 			return err
 		}
-		own, err := s.store.TeamsOf(ctx, caller.UserID, organizationID)
-		if err == nil && !slices.Contains(own, t) {
-			err = ErrNotMember
-		}
+		_, err := s.store.HoldMember(ctx, organizationID, teamID, caller.UserID)
 		return err
 	})
 	return t, err

@@ -144,10 +144,11 @@ func (s *Service) Remove(ctx context.Context, caller *principal.Principal, organ
 		if err != nil {
 			return err
 		}
-		if err := s.store.DeleteTeam(ctx, o.ID, id); err != nil {
+		members, err := s.store.DeleteTeam(ctx, o.ID, id)
+		if err != nil {
 			return err
 		}
-		return hook.Call(ctx, s.cfg.Hooks.TeamDeleted, Changed{Before: before, ActorID: m.UserID})
+		return hook.Call(ctx, s.cfg.Hooks.TeamDeleted, Changed{Before: before, UserIDs: members, ActorID: m.UserID})
 	})
 }
 

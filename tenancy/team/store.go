@@ -31,9 +31,10 @@ type Store interface {
 	// transaction stays usable.
 	RenameTeam(ctx context.Context, organizationID, id, name string, now time.Time) (Team, error)
 
-	// DeleteTeam deletes the organization's team. It returns ErrNotFound if there is
+	// DeleteTeam deletes the organization's team and returns the ids of the users who
+	// were in it; who is about to be is waited for. It returns ErrNotFound if there is
 	// none.
-	DeleteTeam(ctx context.Context, organizationID, id string) error
+	DeleteTeam(ctx context.Context, organizationID, id string) (userIDs []string, err error)
 
 	// Teams returns the organization's teams, the oldest first; with ids, those that
 	// are among them.
@@ -52,6 +53,11 @@ type MemberStore interface {
 	// ErrTeamFull if the team has limit members, where limit is not zero. No number of
 	// concurrent calls passes the limit.
 	AddMember(ctx context.Context, m Member, limit int) (Member, error)
+
+	// HoldMember returns the user's place in the organization's team and keeps it until
+	// the transaction of ctx ends, or returns ErrNotMember if there is none. It returns
+	// tenancy.ErrNoTransaction outside a transaction.
+	HoldMember(ctx context.Context, organizationID, teamID, userID string) (Member, error)
 
 	// RemoveMember ends the user's place in the organization's team and returns it, or
 	// ErrNotMember if there is none.

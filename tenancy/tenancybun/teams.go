@@ -18,7 +18,7 @@ type Teams struct {
 	*bundb.DB
 	lockOrganization, count, create, rename, remove, list, findForMember bundb.Statement
 	lockTeam, lockMember, place, countMembers, add, drop                 bundb.Statement
-	members, teamsOf                                                     bundb.Statement
+	members, teamsOf, lockWhole, holdPlace                               bundb.Statement
 }
 
 var _ team.Store = (*Teams)(nil)
@@ -69,9 +69,9 @@ WHERE tm.user_id = ? AND (t.organization_id = ? OR ? = '') ORDER BY t.created_at
 
 // NewTeams returns Teams on db, whose Schema must have been migrated. It does no I/O.
 func NewTeams(db *bundb.DB) *Teams {
-	exclusive, shared := "", ""
+	exclusive, shared, whole := "", "", ""
 	if db.Dialect() == bundb.Postgres {
-		exclusive, shared = " FOR NO KEY UPDATE", " FOR KEY SHARE"
+		exclusive, shared, whole = " FOR NO KEY UPDATE", " FOR KEY SHARE", " FOR UPDATE"
 	}
 	return &Teams{
 		DB:               db,
@@ -79,6 +79,7 @@ func NewTeams(db *bundb.DB) *Teams {
 		create: db.Statement(createTeamSQL), rename: db.Statement(renameTeamSQL), remove: db.Statement(deleteTeamSQL),
 		list: db.Statement(listTeamsSQL), findForMember: db.Statement(findTeamForMemberSQL),
 		lockTeam: db.Statement(lockTeamSQL + exclusive), lockMember: db.Statement(holdForTeamSQL + shared),
+		lockWhole: db.Statement(lockTeamSQL + whole), holdPlace: db.Statement(placeSQL + shared),
 		place: db.Statement(placeSQL), countMembers: db.Statement(countTeamSQL), add: db.Statement(addToTeamSQL),
 		drop: db.Statement(dropFromTeamSQL), members: db.Statement(teamMembersSQL), teamsOf: db.Statement(teamsOfSQL),
 	}
@@ -122,16 +123,26 @@ func (s *Teams) RenameTeam(ctx context.Context, organizationID, id, name string,
 }
 
 // DeleteTeam implements team.Store.
-func (s *Teams) DeleteTeam(ctx context.Context, organizationID, id string) error {
-	result, err := s.remove.Exec(ctx, organizationID, id)
-	if err != nil {
+func (s *Teams) DeleteTeam(ctx context.Context, organizationID, id string) (userIDs []string, err error) {
+	err = s.InTx(ctx, func(ctx context.Context) error {
+		var locked string
+		switch err := s.lockWhole.QueryRow(ctx, organizationID, id).Scan(&locked); {
+		case errors.Is(err, sql.ErrNoRows):
+			return team.ErrNotFound
+		case err != nil:
+			return bundb.Wrap("tenancybun: lock a team", err)
+		}
+		members, err := s.Members(ctx, organizationID, id)
+		if err != nil {
+			return err
+		}
+		for _, m := range members {
+			userIDs = append(userIDs, m.UserID)
+		}
+		_, err = s.remove.Exec(ctx, organizationID, id)
 		return bundb.Wrap("tenancybun: delete a team", err)
-	}
-	n, err := result.RowsAffected()
-	if err == nil && n == 0 {
-		return team.ErrNotFound
-	}
-	return bundb.Wrap("tenancybun: delete a team", err)
+	})
+	return userIDs, err
 }
 
 // Teams implements team.Store.
@@ -188,6 +199,15 @@ func (s *Teams) insertMember(ctx context.Context, m team.Member, limit int) (tea
 	}
 	_, err = s.add.Exec(ctx, m.ID, m.OrganizationID, m.TeamID, m.UserID, m.CreatedAt)
 	return m, bundb.Wrap("tenancybun: add a member to a team", err)
+}
+
+// HoldMember implements team.MemberStore. On SQLite the transaction is the only writer
+// already.
+func (s *Teams) HoldMember(ctx context.Context, organizationID, teamID, userID string) (team.Member, error) {
+	if !s.InTransaction(ctx) {
+		return team.Member{}, tenancy.ErrNoTransaction
+	}
+	return scanPlace(s.holdPlace.QueryRow(ctx, organizationID, teamID, userID), "tenancybun: hold a place in a team")
 }
 
 // RemoveMember implements team.MemberStore.

@@ -59,15 +59,21 @@ func (f Teams) RenameTeam(ctx context.Context, organizationID, id, name string, 
 }
 
 // DeleteTeam implements team.Store.
-func (f Teams) DeleteTeam(ctx context.Context, organizationID, id string) error {
-	return f.mem.Do(ctx, func(s *state) error {
+func (f Teams) DeleteTeam(ctx context.Context, organizationID, id string) (userIDs []string, err error) {
+	err = f.mem.Do(ctx, func(s *state) error {
 		if t, ok := s.teams[id]; !ok || t.OrganizationID != organizationID {
 			return team.ErrNotFound
+		}
+		for _, m := range s.places {
+			if m.TeamID == id && s.isMember(organizationID, m.UserID) {
+				userIDs = append(userIDs, m.UserID)
+			}
 		}
 		delete(s.teams, id)
 		maps.DeleteFunc(s.places, func(_ string, m team.Member) bool { return m.TeamID == id })
 		return nil
 	})
+	return userIDs, err
 }
 
 // list returns the teams that fit, the oldest first.
@@ -152,6 +158,21 @@ func (f Teams) AddMember(ctx context.Context, m team.Member, limit int) (added t
 		return nil
 	})
 	return added, err
+}
+
+// HoldMember implements team.MemberStore.
+func (f Teams) HoldMember(ctx context.Context, organizationID, teamID, userID string) (m team.Member, err error) {
+	if !f.InTransaction(ctx) {
+		return team.Member{}, tenancy.ErrNoTransaction
+	}
+	err = f.mem.Do(ctx, func(s *state) error {
+		var found bool
+		if m, found = s.place(organizationID, teamID, userID); !found || !s.isMember(organizationID, userID) {
+			return team.ErrNotMember
+		}
+		return nil
+	})
+	return m, err
 }
 
 // RemoveMember implements team.MemberStore.

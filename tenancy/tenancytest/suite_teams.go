@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -194,7 +195,10 @@ func (w *teaming) testNeighbours(t *testing.T) {
 			_, err := w.store.RenameTeam(t.Context(), other.ID, made.ID, "two", w.now)
 			return err
 		},
-		"delete": func() error { return w.store.DeleteTeam(t.Context(), other.ID, made.ID) },
+		"delete": func() error {
+			_, err := w.store.DeleteTeam(t.Context(), other.ID, made.ID)
+			return err
+		},
 		"find": func() error {
 			_, err := w.store.FindForMember(t.Context(), neighbour.UserID, made.ID)
 			return err
@@ -210,12 +214,29 @@ func (w *teaming) testNeighbours(t *testing.T) {
 	}
 	_, err = w.store.RemoveMember(t.Context(), other.ID, made.ID, owner.UserID)
 	assert.ErrorIs(t, err, team.ErrNotMember)
+	assert.ErrorIs(t, w.hold(t, w.place(team.Team{ID: made.ID, OrganizationID: other.ID}, owner.UserID)), team.ErrNotMember)
+	assert.ErrorIs(t, w.hold(t, w.place(made, newID())), team.ErrNotMember)
+	assert.NoError(t, w.hold(t, w.place(made, owner.UserID)))
+	_, err = w.store.HoldMember(t.Context(), o.ID, made.ID, owner.UserID)
+	assert.ErrorIs(t, err, tenancy.ErrNoTransaction)
 	assert.Len(t, assert.Must(w.store.Members(t.Context(), other.ID, made.ID))(t), 0)
 	assert.Len(t, w.teams(t, other.ID, made.ID), 0)
 	found, err := w.store.FindForMember(t.Context(), owner.UserID, made.ID)
 	assert.NoError(t, err)
 	assert.Equal(t, found, made)
 	assert.Len(t, assert.Must(w.store.Members(t.Context(), o.ID, made.ID))(t), 1)
+}
+
+// hold asks for a place in a transaction.
+func (w *teaming) hold(t *testing.T, m team.Member) error {
+	t.Helper()
+	return w.Store.InTx(t.Context(), func(ctx context.Context) error {
+		held, err := w.store.HoldMember(ctx, m.OrganizationID, m.TeamID, m.UserID)
+		if err == nil {
+			assert.Equal(t, [2]string{held.TeamID, held.UserID}, [2]string{m.TeamID, m.UserID})
+		}
+		return err
+	})
 }
 
 func (w *teaming) testEnds(t *testing.T) {
@@ -228,8 +249,14 @@ func (w *teaming) testEnds(t *testing.T) {
 			assert.NoError(t, err)
 		}
 	}
-	assert.NoError(t, w.store.DeleteTeam(t.Context(), o.ID, one.ID))
-	assert.ErrorIs(t, w.store.DeleteTeam(t.Context(), o.ID, one.ID), team.ErrNotFound)
+	gone, err := w.store.DeleteTeam(t.Context(), o.ID, one.ID)
+	assert.NoError(t, err)
+	want := []string{owner.UserID, member.UserID}
+	slices.Sort(gone)
+	slices.Sort(want)
+	assert.Equal(t, gone, want)
+	_, err = w.store.DeleteTeam(t.Context(), o.ID, one.ID)
+	assert.ErrorIs(t, err, team.ErrNotFound)
 	assert.Len(t, assert.Must(w.store.TeamsOf(t.Context(), member.UserID, ""))(t), 1)
 	assert.NoError(t, w.Store.InTx(t.Context(), func(ctx context.Context) error {
 		_, err := w.Store.RemoveMemberships(ctx, member.UserID)
@@ -250,10 +277,15 @@ func (w *teaming) calls(made, free team.Team, m team.Member) map[string]func(ctx
 		"rename": func(ctx context.Context) error {
 			return drop(w.store.RenameTeam(ctx, made.OrganizationID, made.ID, "x", w.now))
 		},
-		"delete": func(ctx context.Context) error { return w.store.DeleteTeam(ctx, made.OrganizationID, made.ID) },
-		"teams":  func(ctx context.Context) error { return drop(w.store.Teams(ctx, made.OrganizationID)) },
-		"find":   func(ctx context.Context) error { return drop(w.store.FindForMember(ctx, m.UserID, made.ID)) },
-		"add":    func(ctx context.Context) error { return drop(w.store.AddMember(ctx, m, 0)) },
+		"delete": func(ctx context.Context) error { return drop(w.store.DeleteTeam(ctx, made.OrganizationID, made.ID)) },
+		"hold": func(ctx context.Context) error {
+			return w.store.InTx(ctx, func(ctx context.Context) error {
+				return drop(w.store.HoldMember(ctx, m.OrganizationID, m.TeamID, m.UserID))
+			})
+		},
+		"teams": func(ctx context.Context) error { return drop(w.store.Teams(ctx, made.OrganizationID)) },
+		"find":  func(ctx context.Context) error { return drop(w.store.FindForMember(ctx, m.UserID, made.ID)) },
+		"add":   func(ctx context.Context) error { return drop(w.store.AddMember(ctx, m, 0)) },
 		"remove": func(ctx context.Context) error {
 			return drop(w.store.RemoveMember(ctx, m.OrganizationID, m.TeamID, m.UserID))
 		},

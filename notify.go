@@ -220,9 +220,11 @@ func (a *App) tellJoined(ctx context.Context, places *tenancybun.Store, e tenanc
 	if err != nil {
 		return err
 	}
-	who, err := a.nameOf(ctx, e.Member.UserID)
-	if err != nil {
-		return err
+	who := calledName(e.UserName)
+	if e.UserName == "" {
+		if who, err = a.nameOf(ctx, e.Member.UserID); err != nil {
+			return err
+		}
 	}
 	actor := e.ActorID
 	if e.InvitationID != "" {
@@ -259,12 +261,14 @@ func (a *App) tellLeft(ctx context.Context, places *tenancybun.Store, e tenancy.
 		news{title: fmt.Sprintf("You are not a member of %s any more", o.Name), body: "Somebody who administers it removed you."}, nil)
 }
 
-// nameOf is how a user is called in texts that others read: what does not look like a
-// person's name is not repeated.
+// nameOf is how a user is called in texts that others read.
 func (a *App) nameOf(ctx context.Context, userID string) (string, error) {
 	user, err := a.users.UserByID(ctx, userID)
 	if err != nil && !errors.Is(err, auth.ErrUserNotFound) {
 		return "", err
 	}
-	return cmp.Or(mail.PersonName(user.Name), "Somebody"), nil
+	return calledName(user.Name), nil
 }
+
+// calledName does not repeat what does not look like a person's name.
+func calledName(name string) string { return cmp.Or(mail.PersonName(name), "Somebody") }

@@ -24,6 +24,9 @@ type MemberJoined struct {
 	// ActorID is the user by whose doing it is, and InvitationID the invitation that was
 	// accepted, if it was one.
 	ActorID, InvitationID string
+	// UserName is what the member calls themself, where whoever made them one knows;
+	// otherwise it is empty.
+	UserName string
 }
 
 // MemberLeft says that a membership ended.

@@ -53,6 +53,8 @@ type JoinParams struct {
 	// defaults to UserID.
 	Teams                 []string
 	ActorID, InvitationID string
+	// UserName spares the hooks a look at the user. Defaults to "", who does not know.
+	UserName string
 	// Held is the organization that the transaction of ctx holds already, as Authorize
 	// and AuthorizeUser return it in one, for callers who hold the user, too, whom they
 	// take first: neither is held again then. There is no savepoint either: who gets an
@@ -116,6 +118,7 @@ func (s *Service) join(ctx context.Context, p JoinParams) (Member, error) {
 	event := MemberJoined{
 		Organization: o,
 		Member:       Member{ID: id, OrganizationID: o.ID, UserID: p.UserID, Role: role, CreatedAt: s.now()},
+		UserName:     p.UserName,
 		Teams:        p.Teams, ActorID: cmp.Or(p.ActorID, p.UserID), InvitationID: p.InvitationID,
 	}
 	if err := hook.Call(ctx, s.cfg.Hooks.BeforeMemberJoined, event); err != nil {

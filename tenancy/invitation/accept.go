@@ -144,7 +144,7 @@ func (s *Service) join(ctx context.Context, seen Invitation, person Person, call
 		return Acceptance{}, err
 	}
 	member, err := s.cfg.Organizations.Join(ctx, tenancy.JoinParams{
-		OrganizationID: o.ID, UserID: person.ID, Role: i.Role, Teams: i.TeamIDs, InvitationID: i.ID, Held: &o,
+		OrganizationID: o.ID, UserID: person.ID, Role: i.Role, Teams: i.TeamIDs, InvitationID: i.ID, UserName: person.Name, Held: &o,
 	})
 	if err != nil {
 		return Acceptance{}, err

@@ -27,6 +27,13 @@
 //	Passkeys: passkeybun.New(passkey.Config{}),
 //	OAuth:    oauthbun.New(oauth.Config{Providers: []oauth.Provider{{Provider: provider.Google(id, secret)}}}),
 //
+// # Organizations
+//
+// Users belong to organizations, and start with one of their own. [App.RequireOrganization]
+// and [App.RequirePermission] guard routes, App.Organizations.Authorize asks in the
+// host's transaction, and Config.TenancyHooks counts seats. docs/organizations.md has the
+// whole, with code that is compiled.
+//
 // # Transactions
 //
 // Every call that changes something joins the transaction in ctx (see package

@@ -63,6 +63,11 @@
 // something, with the code that the official client knows. An outage of the database is
 // problem.ErrUnavailable.
 //
+// # In a product
+//
+// docs/organizations.md shows middleware, transactions, seats, invitations and what a
+// host's own tables need.
+//
 // # Storage
 //
 // [Store] is the contract; tenancybun keeps it in PostgreSQL and SQLite, and

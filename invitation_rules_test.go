@@ -196,6 +196,16 @@ func TestPromise1_InvitationsAndTeamsAreAtomic(t *testing.T) {
 				return drop(svc.Enter(ctx, invited.Params{Secret: secret, Password: password}))
 			}
 		},
+		"delete the organization": func(t *testing.T, w *world, owner, guest *browser) func(ctx context.Context) error {
+			caller := w.principalOf(t, owner)
+			made := assert.Must(w.Teams.Create(t.Context(), caller, caller.OrganizationID, "One"))(t)
+			id, _ := owner.invites(guestEmail, map[string]any{"teamId": made.ID})
+			guest.post(pathAccept, map[string]any{"invitationId": id}).must(t, http.StatusOK, "")
+			owner.invites("x@example.com")
+			return func(ctx context.Context) error {
+				return drop(w.Organizations.Delete(ctx, caller, caller.OrganizationID))
+			}
+		},
 		"reject": func(t *testing.T, w *world, owner, guest *browser) func(ctx context.Context) error {
 			id, _ := owner.invites(guestEmail)
 			p := invitation.RejectParams{Caller: w.principalOf(t, guest), ID: id}

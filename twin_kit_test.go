@@ -59,11 +59,24 @@ func (w *world) tenant(t *testing.T, name string) tenant {
 		"notification": w.text(t, "SELECT min(id) FROM tenon_notifications WHERE organization_id = ?", org),
 		"session":      w.text(t, "SELECT min(id) FROM tenon_sessions WHERE user_id = ?", user),
 		"passkey":      w.text(t, "SELECT min(id) FROM tenon_passkeys WHERE user_id = ?", owner.idOf()),
+		"head":         owner.headOf(t),
 		"cursor":       page("/organization/list-audit?limit=1"),
 		"news":         page("/notification/list?limit=1"),
 		"device":       w.text(t, "SELECT min(id) FROM tenon_trusted_devices WHERE user_id = ?", o.people["enrolled"].idOf()),
 	}
 	return o
+}
+
+// headOf is the head of the trail of who is signed in at b.
+func (b *browser) headOf(t *testing.T) string {
+	t.Helper()
+	assert.NoError(t, b.w.Drain(t.Context()))
+	items, _ := b.get("/audit/verify").decode(t)["items"].([]any)
+	assert.Len(t, items, 1)
+	item, _ := items[0].(map[string]any)
+	head, _ := item["head"].(string)
+	assert.True(t, head != "", "the trail has a head")
+	return head
 }
 
 // gone is who was an admin of o, and is in an organization of their own again.
@@ -83,7 +96,7 @@ func (w *world) gone(t *testing.T, o tenant) *browser {
 
 // nothing has the shape of the ids of o, which never existed.
 func (o tenant) nothing() map[string]string {
-	unknown := map[string]string{"slug": "no-such-slug", "member's address": "no-such-member@example.com", "cursor": "no-such-cursor", "news": "no-such-cursor"}
+	unknown := map[string]string{"slug": "no-such-slug", "member's address": "no-such-member@example.com", "cursor": "no-such-cursor", "head": "no-such-head", "news": "no-such-cursor"}
 	for name := range o.ids {
 		if unknown[name] == "" {
 			unknown[name] = "0190b2c4-7f3a-7c11-8d2e-5b1f0a9c3e77"
@@ -125,7 +138,7 @@ func (w *world) mailsTo(t *testing.T, name string) (n int) {
 	return n
 }
 
-var idShape = regexp.MustCompile(`^(id|ids|token|as|shown|cursor|filterValue)$|(Id|Ids|IdOrEmail|Slug|Token)$`)
+var idShape = regexp.MustCompile(`^(id|ids|token|as|shown|cursor|known|filterValue)$|(Id|Ids|IdOrEmail|Slug|Token)$`)
 
 // noIDs are the texts that name nothing of an organization. Names of roles and of teams
 // are an organization's own, and whether a slug is taken is everybody's to know.
@@ -159,7 +172,7 @@ func idOfField(pattern, field string) string {
 	return map[string]string{
 		"organizationId": "organization", "organizationSlug": "slug", "userId": "user", "memberId": "member",
 		"memberIdOrEmail": "member", "roleId": "role", "teamId": "team", "invitationId": "invitation",
-		"actorId": "user", "targetId": "user", "accountId": "account", "cursor": "cursor", "filterValue": "user",
+		"actorId": "user", "targetId": "user", "accountId": "account", "cursor": "cursor", "known": "head", "filterValue": "user",
 		// The secrets of mails, cookies and ceremonies: an id that stands in for one opens
 		// nothing.
 		"token": "session", "sessionToken": "session", "refreshToken": "session", "flowToken": "session",

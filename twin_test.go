@@ -69,8 +69,8 @@ func exceptions() (all []exception) {
 		"GET /organization/get-full-organization organizationId", "GET /organization/list-members organizationId",
 		"GET /organization/get-active-member-role organizationId")
 	add("a cursor is good for the list that it is of", []int{http.StatusBadRequest},
-		"GET /notification/list", "GET /audit/list cursor", "GET /organization/list-audit cursor")
-	add("one organization has one page, and needs no cursor", []int{http.StatusOK}, "GET /audit/verify cursor")
+		"GET /notification/list", "GET /audit/list cursor", "GET /audit/verify cursor", "GET /organization/list-audit cursor")
+	add("a head is good for the trail that it is of", []int{http.StatusBadRequest}, "GET /audit/verify known")
 	add("whoever is no member cannot be in a team of one's own organization", []int{http.StatusBadRequest},
 		"GET /organization/list-user-teams userId", "POST /organization/add-team-member userId")
 	add("a filter of one's own notifications and entries, which finds none", []int{http.StatusOK},

@@ -39,7 +39,7 @@ type Excuse struct {
 	// with are one owner's.
 	Column string
 	// Statement is a part of the text of the statements that are excused, as
-	// [Normalize] writes it; used where Column is empty.
+	// [Normalize] writes it, with " ;" for its end; used where Column is empty.
 	Statement string
 	// Reason is for the reader.
 	Reason string

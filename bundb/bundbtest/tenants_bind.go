@@ -143,7 +143,7 @@ func (p *tenantParser) unbound(text string) (found []*tenantRef) {
 // excused reports whether the statement needs no organization for the table.
 func (c Tenants) excused(table, text string) bool {
 	return slices.ContainsFunc(c.Excused, func(e Excuse) bool {
-		return e.Table == table && e.Column == "" && e.Statement != "" && strings.Contains(text, e.Statement)
+		return e.Table == table && e.Column == "" && e.Statement != "" && strings.Contains(text+" ;", e.Statement)
 	})
 }
 

@@ -110,14 +110,14 @@ describe("Chromium", { timeout: 300_000 }, () => {
           await judge(bob, "o7-owner");
 
           await ada.page.goto("/organization");
-          await press(ada, "link", "Leave Ada");
+          await press(ada, "link", "Leave the organization");
           await asked(ada, "Leave Ada");
           await judge(ada, "q4-leave");
           await press(ada, "button", "Leave the organization");
           await said(ada, "status", "not a member of that organization");
           await judge(ada, "o8-nowhere");
           await bob.page.goto("/organization");
-          await press(bob, "link", "Delete Ada");
+          await press(bob, "link", "Delete the organization");
           await asked(bob, "Delete Ada");
           await judge(bob, "q5-delete");
           await press(bob, "button", "Delete it with everything in it");

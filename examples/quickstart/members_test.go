@@ -137,7 +137,7 @@ func TestAnOwnerDeletesTheOrganization(t *testing.T) {
 		assert.Contains(t, ada.get("/projects"), "Apollo") // asking changes nothing
 		page = ada.post("/organization/delete", "id", field(t, page, "/organization/delete", "id"))
 		assert.Contains(t, page, "The organization is deleted")
-		assert.Contains(t, page, "You act in none of them")
+		assert.Contains(t, page, "You are in none at the moment")
 		assert.NotContains(t, page, theirs)
 		assert.Contains(t, ada.get("/projects"), "Choose an organization")
 		for _, path := range []string{"role?id=" + uuid.NewString(), "remove?id=" + uuid.NewString(), "cancel?id=" + uuid.NewString(), "leave", "delete"} {

@@ -202,6 +202,9 @@ func (s *server) line(ctx context.Context, names directory, record audit.Record)
 	}
 	what, err := details(ctx, names, record)
 	line := lineRow{Event: spaced(record.Event), What: what, Who: who.Name, Ago: ago(s.app.DB.Now(), record.At)}
+	if record.After["again"] == true {
+		line.Event += " again"
+	}
 	switch {
 	case record.Damaged:
 		line.Note = "not what was written"

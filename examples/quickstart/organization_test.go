@@ -73,6 +73,7 @@ func TestAnOwnerInvitesPeople(t *testing.T) {
 		assert.Contains(t, ada.post("/organization/resend", "id", id), "There is no such invitation")
 		page = ada.get("/organization")
 		assert.Contains(t, page, "Invitation canceled")
+		assert.Contains(t, page, "<strong>Invited again</strong>: bob@example.com, member")
 		assert.Contains(t, page, "by Ada")
 	})
 }

@@ -208,7 +208,7 @@ func (s *server) line(ctx context.Context, names directory, record audit.Record)
 	switch {
 	case record.Damaged:
 		line.Note = "not what was written"
-	case record.Outcome != audit.Success:
+	case record.Outcome != audit.Success && record.Event != "Refused":
 		line.Note = "refused"
 	}
 	return line, err
@@ -239,6 +239,11 @@ func details(ctx context.Context, names directory, record audit.Record) (string,
 		case before != "" || after != "":
 			words = append(words, cmp.Or(after, before))
 		}
+	}
+	if resource, action, ok := strings.Cut(text(record.After, "permission"), ":"); ok {
+		words = append(words, action+" "+resource)
+	} else if record.Target.Type == "route" {
+		words = append(words, record.Target.ID)
 	}
 	return strings.Join(words, ", "), nil
 }

@@ -212,6 +212,46 @@ func TestR30_ProjectsLeaveATrail(t *testing.T) {
 	})
 }
 
+// Who tried what they may not is in the trail of the organization where they tried, and
+// on the page for its owner.
+func TestR30_RefusalsLeaveATrail(t *testing.T) {
+	t.Parallel()
+	bundbtest.Each(t, nil, func(t *testing.T, db *bundb.DB) {
+		s := newTestServer(t, db)
+		ada, bob := named(t, s, "Ada"), named(t, s, "Bob")
+		theirs := ada.place().OrganizationID
+		id := ada.call(http.MethodPost, "/app/projects", `{"name": "Apollo"}`).text("id")
+		bob.join(theirs, tenancy.RoleMember)
+		refused := bob.call(http.MethodDelete, "/app/projects/"+id, "", header, theirs)
+		assert.Equal(t, refused.status, http.StatusForbidden)
+		page := ada.get("/organization")
+		assert.Contains(t, page, "<strong>Refused</strong>: delete project<br><small>by Bob</small>")
+		bob.call(http.MethodPost, "/api/auth/organization/set-active", `{"organizationId": "`+theirs+`"}`)
+		refused = bob.call(http.MethodPost, "/api/auth/organization/update", `{"organizationId": "`+theirs+`", "data": {"name": "Mine"}}`)
+		assert.Equal(t, refused.status, http.StatusForbidden)
+		assert.Contains(t, ada.get("/organization"), "<strong>Refused</strong>: POST /organization/update<br>")
+	})
+}
+
+// No statement about projects leaves the organization.
+func TestIsolation_StatementsAboutProjectsNameTheirOrganization(t *testing.T) {
+	t.Parallel()
+	watch := bundbtest.Tenants{Column: "organization_id", Tables: []string{"projects"}}.Lint(t)
+	bundbtest.Each(t, nil, func(t *testing.T, db *bundb.DB) {
+		s := newTestServer(t, db)
+		watch(db)
+		ada := named(t, s, "Ada")
+		for range 2 {
+			id := ada.call(http.MethodPost, "/app/projects", `{"name": "Apollo"}`).text("id")
+			ada.get("/projects")
+			ada.get("/projects/delete?id=" + id)
+			assert.Equal(t, ada.call(http.MethodGet, "/app/projects", "").status, http.StatusOK)
+			assert.Equal(t, ada.call(http.MethodDelete, "/app/projects/"+id, "").status, http.StatusOK)
+		}
+		assert.Contains(t, ada.post("/organization/delete", "id", ada.place().OrganizationID), "The organization is deleted")
+	})
+}
+
 func TestProjectsAndTheirTrailAreMadeAndDeletedTogether(t *testing.T) {
 	t.Parallel()
 	bundbtest.Each(t, nil, func(t *testing.T, db *bundb.DB) {

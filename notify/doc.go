@@ -3,7 +3,7 @@
 //
 //	notifications, err := notify.New(notifybun.New(db), notify.Config{
 //		Categories: []notify.Category{{Name: "comments", Channels: []notify.Channel{notify.InApp, notify.Mail}}},
-//		Users: users, Mailer: mailer, Keys: keyring,
+//		Users: users, Mailer: mailer, Keys: keyring, Now: db.Now,
 //	})
 //
 //	err = db.InTx(ctx, func(ctx context.Context) error { // the row commits with its cause
@@ -16,8 +16,8 @@
 //
 // # Once
 //
-// A recipient has one notification of a key, however often it is sent and by how many
-// at once: the database holds them to it by a unique index, for as long as
+// A recipient has one notification of a key in an organization, however often it is sent
+// and by how many at once: the database holds them to it by a unique index, for as long as
 // [Config].Keep keeps the row. What was a row before is neither changed nor mailed
 // again. Without a key every Send is a notification of its own.
 //

@@ -24,6 +24,8 @@ const (
 	MaxKey  = 200
 	MaxLink = 2000
 	MaxData = 8 << 10
+
+	maxID = 256
 )
 
 // Notification is what happened, for those who want to know.
@@ -38,8 +40,9 @@ type Notification struct {
 	// Recipients are the ids of users. Those who are gone are passed over, and one who is
 	// named twice gets one.
 	Recipients []string
-	// Key makes it one notification per recipient, however often it is sent: name the
-	// fact, such as "invoice/42/paid". Defaults to none: each Send is another.
+	// Key makes it one notification per recipient and organization, however often it is
+	// sent: name the fact, such as "invoice/42/paid". Defaults to none: each Send is
+	// another.
 	Key string
 	// Title is one line of plain text. Required.
 	Title string
@@ -106,6 +109,10 @@ func (n Notification) item() (Item, error) {
 		return Item{}, errors.New("the title is empty")
 	case len(n.Key) > MaxKey || !plain(n.Key):
 		return Item{}, errors.New("the key is too long or not plain text")
+	case len(n.OrganizationID) > maxID || !plain(n.OrganizationID):
+		return Item{}, errors.New("the organization is no id")
+	case slices.ContainsFunc(n.Recipients, func(id string) bool { return len(id) > maxID || !plain(id) }):
+		return Item{}, errors.New("a recipient is no id")
 	case !validLink(n.Link):
 		return Item{}, errors.New("the link is neither a path nor an http(s) address")
 	case len(item.Data) > MaxData:

@@ -67,6 +67,20 @@ func TestSendingTwiceIsOneRowAndOneMail(t *testing.T) {
 	assert.Len(t, w.list(t, "cyd"), 2)
 }
 
+// Numbers that every organization counts by itself: the invoice 42 of another one is
+// another fact, and must not be swallowed.
+func TestAKeyIsOfItsOrganization(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, organization := range []string{"acme", "other", "", "acme", "other", ""} {
+		n := comment("ada")
+		n.Key, n.OrganizationID = "invoice/42/paid", organization
+		w.send(t, n)
+	}
+	assert.Len(t, w.list(t, "ada"), 3)
+	assert.Len(t, w.mails.to(), 3)
+}
+
 func TestAMutedListKeepsTheKeyOfItsMail(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -172,6 +186,9 @@ func TestWhatIsNoNotificationIsRefused(t *testing.T) {
 		"nobody":              func(n *notify.Notification) { n.Recipients = []string{"ada", ""} },
 		"a crowd":             func(n *notify.Notification) { n.Recipients = make([]string, notify.MaxRecipients+1) },
 		"a long key":          func(n *notify.Notification) { n.Key = strings.Repeat("k", notify.MaxKey+1) },
+		"an odd place":        func(n *notify.Notification) { n.OrganizationID = "a\x00" },
+		"a long place":        func(n *notify.Notification) { n.OrganizationID = strings.Repeat("o", 257) },
+		"an odd recipient":    func(n *notify.Notification) { n.Recipients = []string{"ada", "b\xff"} },
 		"a broken key":        func(n *notify.Notification) { n.Key = "a\x00b" },
 		"a script":            func(n *notify.Notification) { n.Link = "javascript:alert(1)" },
 		"data":                func(n *notify.Notification) { n.Link = "data:text/html,x" },

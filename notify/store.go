@@ -23,9 +23,9 @@ type Store interface {
 // another user's is not found. Items that are not InApp are kept for their key alone:
 // nothing but Add sees them.
 type ItemStore interface {
-	// Add inserts those of items whose recipient has none of their key yet, and returns
-	// the ids of these. It leaves the caller's transaction usable: of any number of
-	// concurrent calls for one recipient and key, one inserts. Its caller holds the
+	// Add inserts those of items whose recipient has none of their organization and key
+	// yet, and returns the ids of these. It leaves the caller's transaction usable: of any
+	// number of concurrent calls for one of these, one inserts. Its caller holds the
 	// recipients (rule R3), in whose transaction it is, and names them in one order.
 	Add(ctx context.Context, items []Item) (added []string, err error)
 	// List returns the user's newest items, by time and then by id, at most q.Limit of

@@ -38,9 +38,21 @@ type categoryRow struct {
 
 func (s *server) notificationRoutes(mux *http.ServeMux) {
 	mux.Handle("GET /notifications", s.forUser("", s.notifications))
-	mux.Handle("POST /notifications/read", s.forUser(tenon.RateLimitAccount, s.markRead))
-	mux.Handle("POST /notifications/read-all", s.forUser(tenon.RateLimitAccount, s.markAllRead))
-	mux.Handle("POST /notifications/choose", s.forUser(tenon.RateLimitAccount, s.choose))
+	mux.Handle("POST /notifications/read", s.forUser(tenon.RateLimitAccount, s.inPerson(s.markRead)))
+	mux.Handle("POST /notifications/read-all", s.forUser(tenon.RateLimitAccount, s.inPerson(s.markAllRead)))
+	mux.Handle("POST /notifications/choose", s.forUser(tenon.RateLimitAccount, s.inPerson(s.choose)))
+}
+
+// inPerson refuses a superuser who acts as somebody else: what the owner has to see must
+// not disappear behind their back (rule R22).
+func (s *server) inPerson(page userPage) userPage {
+	return func(w http.ResponseWriter, r *http.Request, caller account.Caller) {
+		if caller.Principal.ImpersonatorID != "" {
+			s.finishNotifications(w, r, caller, "", problem.ErrForbidden)
+			return
+		}
+		page(w, r, caller)
+	}
 }
 
 func (s *server) notifications(w http.ResponseWriter, r *http.Request, caller account.Caller) {

@@ -136,7 +136,7 @@ func (s *Store) add(ctx context.Context, items []notify.Item) (added []string, e
 		models[i] = newItemModel(item)
 	}
 	_, err = s.Bun().NewInsert().Conn(s.Conn(ctx)).Model(&models).
-		On("CONFLICT (user_id, dedupe_key) DO NOTHING").Returning("id").Exec(ctx, &added)
+		On("CONFLICT (user_id, organization_id, dedupe_key) DO NOTHING").Returning("id").Exec(ctx, &added)
 	return added, err
 }
 
@@ -145,7 +145,7 @@ const addOneSQL = `
 INSERT INTO tenon_notifications
   (id, user_id, category, type, organization_id, dedupe_key, title, body, link, data, in_app, created_at, read_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (user_id, dedupe_key) DO NOTHING RETURNING id`
+ON CONFLICT (user_id, organization_id, dedupe_key) DO NOTHING RETURNING id`
 
 func (s *Store) addTheOne(ctx context.Context, i notify.Item) (added []string, err error) {
 	var id string

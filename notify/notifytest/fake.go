@@ -57,7 +57,7 @@ func (f *Fake) Add(ctx context.Context, items []notify.Item) (added []string, er
 
 func (s *state) has(item notify.Item) bool {
 	for _, other := range s.items {
-		if other.UserID == item.UserID && other.Key == item.Key {
+		if other.UserID == item.UserID && other.OrganizationID == item.OrganizationID && other.Key == item.Key {
 			return true
 		}
 	}

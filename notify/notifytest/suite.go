@@ -151,6 +151,9 @@ func testAddTaken(t *testing.T, w *world) {
 	}))
 	assert.Equal(t, w.list(t, "ada"), []notify.Item{first})
 	assert.Equal(t, w.list(t, "bob"), []notify.Item{bobs})
+	elsewhere := w.add(t, "ada", func(i *notify.Item) { i.Key, i.OrganizationID = "the key", "another" })
+	nowhere := w.add(t, "ada", func(i *notify.Item) { i.Key, i.OrganizationID = "the key", "" })
+	assert.Equal(t, w.list(t, "ada"), []notify.Item{nowhere, elsewhere, first})
 }
 
 func testAddRace(t *testing.T, w *world) {

@@ -246,6 +246,7 @@ func TestAHeldMembershipStays(t *testing.T) {
 	const change = "SELECT id FROM tenon_members WHERE id = ? FOR NO KEY UPDATE NOWAIT"
 	const govern = "SELECT id FROM tenon_organizations WHERE id = ? FOR NO KEY UPDATE NOWAIT"
 	const join = "SELECT id FROM tenon_organizations WHERE id = ? FOR KEY SHARE NOWAIT"
+	const destroy = "SELECT id FROM tenon_organizations WHERE id = ? FOR UPDATE NOWAIT"
 	taken := func(err error) bool {
 		var locked interface{ SQLState() string }
 		return errors.As(err, &locked) && locked.SQLState() == "55P03"
@@ -253,6 +254,7 @@ func TestAHeldMembershipStays(t *testing.T) {
 	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
 		_, _, err := c.svc.Authorize(ctx, as(m.UserID), c.ID, "invitation", "create")
 		assert.True(t, taken(lock(change, m.ID)), "the actor's place is held")
+		assert.True(t, taken(lock(destroy, c.ID)), "the organization is held, too")
 		assert.NoError(t, lock(govern, c.ID))
 		return err
 	}))
@@ -263,7 +265,6 @@ func TestAHeldMembershipStays(t *testing.T) {
 		assert.True(t, taken(lock(remove, role.ID)), "a role that is about to be given is not deleted")
 		return err
 	}))
-	const destroy = "SELECT id FROM tenon_organizations WHERE id = ? FOR UPDATE NOWAIT"
 	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
 		err := tenancybun.New(db).Choose(ctx, c.ID, m.UserID, db.Now())
 		assert.True(t, taken(lock(destroy, c.ID)) && taken(lock(change, m.ID)), "what a session is about to act in stays")
@@ -281,6 +282,33 @@ func TestAHeldMembershipStays(t *testing.T) {
 		assert.NoError(t, lock(govern, c.ID)) // a stranger locks nothing
 		return nil
 	}))
+}
+
+// The organization is taken before the place in it: who waits for one holds nothing of
+// the other, and a deletion, which takes them in this order, deadlocks with nobody.
+func TestAMembershipIsHeldInTheOrderOfLocks(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.Postgres(t, schemas()...)
+	c := found(t, db)
+	m := c.member(t, "admin")
+	held := make(chan error, 1)
+	assert.NoError(t, db.InTx(t.Context(), func(ctx context.Context) error {
+		var pid, waiting int
+		assert.NoError(t, db.Statement("SELECT pg_backend_pid() FROM tenon_organizations WHERE id = ? FOR UPDATE").QueryRow(ctx, c.ID).Scan(&pid))
+		go func() {
+			held <- db.InTx(bundbtest.Flow(context.WithoutCancel(t.Context())), func(ctx context.Context) error {
+				_, _, err := tenancybun.New(db).HoldMembership(ctx, c.ID, m.UserID)
+				return err
+			})
+		}()
+		for waiting == 0 {
+			const query = "SELECT count(*) FROM pg_stat_activity WHERE CAST(? AS integer) = ANY (pg_blocking_pids(pid))"
+			assert.NoError(t, db.Statement(query).QueryRow(bundbtest.Outside(t.Context()), pid).Scan(&waiting))
+		}
+		var id string
+		return db.Statement("SELECT id FROM tenon_members WHERE id = ? FOR UPDATE NOWAIT").QueryRow(ctx, m.ID).Scan(&id)
+	}))
+	assert.NoError(t, <-held)
 }
 
 func TestPromise1_EveryChangeIsAtomic(t *testing.T) {

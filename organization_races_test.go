@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/tenon-go/tenon"
+	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/principal"
@@ -231,5 +232,35 @@ func (w *world) untilSomebodyWaits(t *testing.T, done chan error) {
 	for waiting := 0; waiting == 0 && len(done) == 0; {
 		assert.NoError(t, w.db.Statement("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()").
 			QueryRow(bundbtest.Outside(t.Context())).Scan(&waiting))
+	}
+}
+
+// An acceptance holds its user once, before it asks anything: with a deletion it leaves
+// no member behind who is nobody (rule R3), whichever comes first.
+func TestR3_ADeletedUserAcceptsNothing(t *testing.T) {
+	t.Parallel()
+	for _, deletionFirst := range []bool{true, false} {
+		t.Run(fmt.Sprint(deletionFirst), func(t *testing.T) {
+			inPostgres(t, func(t *testing.T, w *world) {
+				owner, guest := w.signedIn(t, email), w.signedIn(t, guestEmail)
+				joining := w.principalOf(t, guest)
+				id, _ := owner.invites(guestEmail)
+				accept := func(ctx context.Context) error {
+					_, err := w.Invitations.Accept(ctx, invitation.AcceptParams{Caller: joining, ID: id})
+					return err
+				}
+				remove := func(ctx context.Context) error {
+					return w.Auth.DeleteUser(ctx, auth.Deletion{UserID: joining.UserID})
+				}
+				if deletionFirst {
+					w.overlap(t, remove, accept)
+				} else {
+					w.overlap(t, accept, remove)
+				}
+				assert.Equal(t, w.count(t, "tenon_users"), 1)
+				assert.Equal(t, w.count(t, "tenon_members WHERE user_id = ?", joining.UserID), 0)
+				w.noOrphans(t)
+			})
+		})
 	}
 }

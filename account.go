@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/tenon-go/tenon/audit"
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/auth/passwordless"
@@ -105,4 +106,23 @@ func (a *App) leaveRole(ctx context.Context, e auth.BeforeUserDeleted) error {
 // the deletion.
 func (a *App) leaveOrganizations(ctx context.Context, e auth.BeforeUserDeleted) error {
 	return a.Organizations.RemoveUser(ctx, e.User.ID)
+}
+
+// auditDeletion writes that a user is gone, and erases what is personal of them.
+func (a *App) auditDeletion(ctx context.Context, e auth.UserDeleted) error {
+	if err := a.record(ctx, aboutUser("user_deleted", "UserDeleted", e.User.ID, e.ActorID, e.Client, nil)); err != nil || a.Audit == nil || a.keepPersonal {
+		return err
+	}
+	// What invited them names their address.
+	var invitations []audit.Target
+	_, err := a.Audit.Export(ctx, audit.Query{All: true, ActorID: e.User.ID, Event: eventAccepted}, func(r audit.Record) error {
+		if !r.Damaged {
+			invitations = append(invitations, r.Target)
+		}
+		return nil
+	})
+	if err == nil {
+		_, err = a.Audit.Erase(ctx, e.User.ID, invitations...)
+	}
+	return err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/tenon-go/tenon/audit"
 	"github.com/tenon-go/tenon/audit/auditbun"
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/auth/account"
 	"github.com/tenon-go/tenon/internal/entered"
 	"github.com/tenon-go/tenon/internal/feature"
 	"github.com/tenon-go/tenon/internal/hook"
@@ -226,21 +227,18 @@ func (a *App) auditAccounts() auth.Hooks {
 			return aboutUser("authn_factor_reset", "SecondFactorReset", e.UserID, e.ActorID, e.Client, fields{"passkeys": e.Passkeys})
 		}),
 		// Changes of second factors have no hook but this one.
-		OwnerTold: line(a, func(e auth.OwnerTold) audit.Entry {
-			return aboutUser("user_updated", "OwnerTold", e.User.ID, "", auth.Client{}, fields{"kind": e.Kind})
-		}),
+		OwnerTold: func(ctx context.Context, e auth.OwnerTold) error {
+			if e.Kind == account.MailUserDeleted {
+				return nil // UserDeleted says so, and what is personal is erased by now
+			}
+			return a.record(ctx, aboutUser("user_updated", "OwnerTold", e.User.ID, "", auth.Client{}, fields{"kind": e.Kind}))
+		},
 		UserDeleted: a.auditDeletion,
 	}
 }
 
-// auditDeletion writes that a user is gone, and erases what is personal of them.
-func (a *App) auditDeletion(ctx context.Context, e auth.UserDeleted) error {
-	if err := a.record(ctx, aboutUser("user_deleted", "UserDeleted", e.User.ID, e.ActorID, e.Client, nil)); err != nil || a.Audit == nil || a.keepPersonal {
-		return err
-	}
-	_, err := a.Audit.Erase(ctx, e.User.ID)
-	return err
-}
+// eventAccepted is the event of the entry about an accepted invitation.
+const eventAccepted = "InvitationAccepted"
 
 // auditSessions writes what happens to sessions.
 func (a *App) auditSessions() session.Hooks {
@@ -334,7 +332,7 @@ func (a *App) auditInvitations() invitation.Hooks {
 			return about("user_created", "Invited", e.Invitation, e.ActorID, fields{"email": e.Invitation.Address.Display, "role": e.Invitation.Role, "again": e.Again})
 		}),
 		Accepted: line(a, func(e invitation.Joined) audit.Entry {
-			return about("authz_change", "InvitationAccepted", e.Invitation, e.Member.UserID,
+			return about("authz_change", eventAccepted, e.Invitation, e.Member.UserID,
 				fields{"role": e.Member.Role, "email": e.Address.Display, "otherAddress": e.OtherAddress})
 		}),
 		Rejected: line(a, func(e invitation.Declined) audit.Entry {

@@ -143,3 +143,35 @@ func TestOddFiltersOfTheTrailAreAnswered(t *testing.T) {
 		}
 	}, func(c *tenon.Config) { c.Superuser = email })
 }
+
+// Whoever deletes their account over HTTP leaves no address behind: neither the one from
+// which they did it, nor the one to which they were invited.
+func TestADeletionLeavesNothingPersonalBehind(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		ada, bob := w.signedIn(t, email), w.signedIn(t, "bob@example.com")
+		id := bob.idOf()
+		_, secret := ada.invites("bob@example.com")
+		bob.post(pathAccept, map[string]any{"token": secret}).must(t, http.StatusOK, "")
+		ada.invites("other@example.com")
+		assert.Equal(t, bob.post("/delete-user", map[string]any{"password": password}).StatusCode, http.StatusOK)
+		var told bytes.Buffer
+		all := w.trail(t, everywhere())
+		assert.NoError(t, json.NewEncoder(&told).Encode(all))
+		assert.NotContains(t, told.String(), "bob@example.com")
+		assert.Contains(t, told.String(), "other@example.com")
+		for _, r := range all {
+			theirs := r.Actor.UserID == id || r.Target == audit.Target{Type: audit.TargetUser, ID: id}
+			if theirs && (r.IP.IsValid() || r.UserAgent != "" || r.After != nil) {
+				t.Errorf("%s still knows %v %q %v", r.Event, r.IP, r.UserAgent, r.After)
+			}
+		}
+		assert.NoError(t, w.Drain(t.Context()))
+		summary, err := w.Audit.VerifyAll(t.Context(), func(r audit.Report) error {
+			assert.Len(t, r.Findings, 0)
+			return nil
+		})
+		assert.NoError(t, err)
+		assert.True(t, summary.Valid(), "each erasure is recorded")
+	})
+}

@@ -18,15 +18,16 @@ const (
 	maxErasures = 1000
 )
 
-// erasures are when users were last erased, as far as a walk has asked.
+// erasures are when users, and other targets, were last erased, as far as a walk has
+// asked.
 type erasures struct {
-	of map[string]time.Time
+	of map[Target]time.Time
 	// since is from when on every erasure is still in the trail.
 	since time.Time
 }
 
 // blank reports whether the personal fields of a row are gone although no erasure was
-// recorded of anybody to whom they belonged.
+// recorded of anybody to whom they belonged, nor of what they are about.
 func (w *walk) blank(ctx context.Context, r Row) (bool, error) {
 	if w.erased.of == nil {
 		if err := w.beginErasures(ctx); err != nil {
@@ -36,12 +37,8 @@ func (w *walk) blank(ctx context.Context, r Row) (bool, error) {
 	if r.At.Before(w.erased.since) {
 		return false, nil // the erasure may be pruned by now
 	}
-	users := []string{r.Actor.UserID, r.Actor.ImpersonatorID}
-	if r.Target.Type == TargetUser {
-		users = append(users, r.Target.ID)
-	}
-	for _, user := range users {
-		at, err := w.erasureOf(ctx, user)
+	for _, target := range []Target{{TargetUser, r.Actor.UserID}, {TargetUser, r.Actor.ImpersonatorID}, r.Target} {
+		at, err := w.erasureOf(ctx, target)
 		if err != nil || !at.Add(erasureSlack).Before(r.At) {
 			return false, err
 		}
@@ -52,7 +49,7 @@ func (w *walk) blank(ctx context.Context, r Row) (bool, error) {
 // beginErasures finds out how far back erasures are known: they are pruned like every
 // entry, in a chain of their own.
 func (w *walk) beginErasures(ctx context.Context) error {
-	w.erased.of = map[string]time.Time{}
+	w.erased.of = map[Target]time.Time{}
 	chains, err := w.store.Chains(ctx, "", false, 1) // the first is that of no organization
 	if err != nil || len(chains) == 0 || chains[0].OrganizationID != "" || chains[0].Base.Count == 0 {
 		return err
@@ -64,13 +61,13 @@ func (w *walk) beginErasures(ctx context.Context) error {
 	return err
 }
 
-// erasureOf returns when the user was last erased, and the zero time for never.
-func (w *walk) erasureOf(ctx context.Context, userID string) (time.Time, error) {
-	at, known := w.erased.of[userID]
-	if known || userID == "" {
+// erasureOf returns when it was last erased, and the zero time for never.
+func (w *walk) erasureOf(ctx context.Context, target Target) (time.Time, error) {
+	at, known := w.erased.of[target]
+	if known || target.ID == "" {
 		return at, nil
 	}
-	rows, err := w.store.List(ctx, Filter{Event: eventErased, Target: Target{TargetUser, userID}, Limit: erasureTries})
+	rows, err := w.store.List(ctx, Filter{Event: eventErased, Target: target, Limit: erasureTries})
 	if err != nil {
 		return at, err
 	}
@@ -87,6 +84,6 @@ func (w *walk) erasureOf(ctx context.Context, userID string) (time.Time, error) 
 	if len(w.erased.of) >= maxErasures {
 		clear(w.erased.of)
 	}
-	w.erased.of[userID] = at
+	w.erased.of[target] = at
 	return at, nil
 }

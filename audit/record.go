@@ -68,20 +68,27 @@ func (s *Service) row(ctx context.Context, e Entry) (Row, error) {
 
 // Erase drops the personal fields (address, user agent, what changed) of all entries
 // that a user caused or that are about them. The rows stay, and so does the chain: it
-// covers what was erased by a hash that nobody can guess at. It joins the transaction
-// of ctx, records itself, and returns how many entries had something to drop.
-func (s *Service) Erase(ctx context.Context, userID string) (n int64, err error) {
+// covers what was erased by a hash that nobody can guess at. What is in about are other
+// things whose entries tell of the user, such as the invitation that they accepted. It
+// joins the transaction of ctx, records itself for each, and returns how many entries
+// had something to drop. What is recorded of the user afterwards stays.
+func (s *Service) Erase(ctx context.Context, userID string, about ...Target) (n int64, err error) {
 	if userID == "" {
 		return 0, nil // that is what entries have that no user caused
 	}
 	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		if n, err = s.store.Erase(ctx, userID); err != nil || n == 0 {
+		if n, err = s.store.Erase(ctx, userID, about...); err != nil || n == 0 {
 			return err
 		}
-		e := Entry{Action: "sensitive_delete", Event: eventErased, Target: Target{TargetUser, userID}}.complete(ctx)
-		// It would be one more place with what was to be erased.
-		e.IP, e.UserAgent = netip.Addr{}, ""
-		return s.record(ctx, e)
+		for _, target := range append([]Target{{TargetUser, userID}}, about...) {
+			e := Entry{Action: "sensitive_delete", Event: eventErased, Target: target}.complete(ctx)
+			// It would be one more place with what was to be erased.
+			e.IP, e.UserAgent = netip.Addr{}, ""
+			if err := s.record(ctx, e); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("audit: erase: %w", err)

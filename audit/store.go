@@ -143,9 +143,9 @@ type EntryStore interface {
 	// f.OldestFirst.
 	List(ctx context.Context, f Filter) ([]Row, error)
 	// Erase drops Personal, and nothing else, of the rows in which the user is the
-	// actor, the impersonator or a target of type TargetUser, and returns how many had
-	// one.
-	Erase(ctx context.Context, userID string) (int64, error)
+	// actor, the impersonator or a target of type TargetUser, and of those whose target
+	// is one of about, and returns how many had one.
+	Erase(ctx context.Context, userID string, about ...Target) (int64, error)
 }
 
 // ChainStore reads the chains.

@@ -121,11 +121,15 @@ func (s *Store) List(ctx context.Context, f audit.Filter) ([]audit.Row, error) {
 }
 
 // Erase implements audit.EntryStore.
-func (s *Store) Erase(ctx context.Context, userID string) (int64, error) {
+func (s *Store) Erase(ctx context.Context, userID string, about ...audit.Target) (int64, error) {
+	theirs := "actor_id = ? OR (impersonator_id = ? AND impersonator_id <> '')"
+	args := []any{userID, userID}
+	for _, target := range append([]audit.Target{{Type: audit.TargetUser, ID: userID}}, about...) {
+		theirs += " OR (target_id = ? AND target_type = ?)"
+		args = append(args, target.ID, target.Type)
+	}
 	n, err := affected(s.Bun().NewUpdate().Conn(s.Conn(ctx)).Model((*entryModel)(nil)).Set("personal = NULL").
-		Where("personal IS NOT NULL").
-		Where("(actor_id = ? OR (impersonator_id = ? AND impersonator_id <> '') OR (target_id = ? AND target_type = ?))",
-			userID, userID, userID, audit.TargetUser).Exec(ctx))
+		Where("personal IS NOT NULL").Where("("+theirs+")", args...).Exec(ctx))
 	return n, bundb.Wrap("auditbun: erase", err)
 }
 

@@ -121,12 +121,12 @@ func matches(q audit.Filter, r audit.Row) bool {
 }
 
 // Erase implements audit.EntryStore.
-func (f *Fake) Erase(ctx context.Context, userID string) (n int64, err error) {
+func (f *Fake) Erase(ctx context.Context, userID string, about ...audit.Target) (n int64, err error) {
+	targets := append([]audit.Target{{Type: audit.TargetUser, ID: userID}}, about...)
 	err = f.mem.Do(ctx, func(s *state) error {
 		for id, r := range s.rows {
-			about := r.Actor.UserID == userID || r.Actor.ImpersonatorID == userID ||
-				r.Target == audit.Target{Type: audit.TargetUser, ID: userID}
-			if about && r.Personal != nil {
+			theirs := r.Actor.UserID == userID || r.Actor.ImpersonatorID == userID || slices.Contains(targets, r.Target)
+			if theirs && r.Personal != nil {
 				r.Personal = nil
 				s.rows[id] = r
 				n++

@@ -178,6 +178,11 @@ func testErase(t *testing.T, w *world) {
 	same(t, w.list(t, "org"), append(rows, acted, other))
 	same(t, w.list(t, ""), []audit.Row{acting})
 	same(t, w.list(t, "other"), []audit.Row{target})
+	n, err = w.Store.Erase(t.Context(), "ada", audit.Target{Type: "project", ID: "ada"}, audit.Target{Type: "project", ID: "none"})
+	assert.NoError(t, err)
+	assert.Equal(t, n, 1)
+	other.Personal = nil
+	same(t, w.list(t, "org"), append(rows, acted, other))
 }
 
 func sealClauses() []clause {

@@ -60,7 +60,9 @@ describe("Chromium", { timeout: 300_000 }, () => {
           assert.equal(await page.locator("strong", { hasText: "Apollo" }).count(), 1);
           await who.close();
         });
+      }
 
+      for (const look of looks.slice(0, database === "sqlite" ? 2 : 1)) {
         test(`an organization of two, ${look.name}`, async () => {
           const ada = await person(browser, server, look), bob = await person(browser, server, look);
           await member(server, ada);

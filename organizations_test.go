@@ -165,7 +165,11 @@ func TestTheWireOfMembersAndRoles(t *testing.T) {
 		assert.Equal(t, b.get("/organization/get-active-member-role").body, `{"role":"admin"}`+"\n")
 		removed := bob.post("/organization/remove-member", map[string]any{"organizationId": id, "memberIdOrEmail": strings.ToUpper(email)}).decode(t)
 		assert.Equal(t, removed["member"].(map[string]any)["userId"], any(b.idOf()))
+		assert.Equal(t, removed["member"].(map[string]any)["user"].(map[string]any)["email"], any(email))
 		assert.Equal(t, b.active(), "")
+		w.enlist(t, b, id, "member")
+		left := b.post("/organization/leave", map[string]any{"organizationId": id}).decode(t)
+		assert.Equal(t, left["user"].(map[string]any)["email"], any(email))
 	})
 }
 

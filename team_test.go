@@ -66,7 +66,7 @@ func TestTeamsOfAnOrganization(t *testing.T) {
 		full := guest.get("/organization/get-full-organization").decode(t)
 		assert.Equal(t, [2]int{len(full["teams"].([]any)), len(full["invitations"].([]any))}, [2]int{2, 1})
 
-		guest.get("/organization/list-team-members").must(t, http.StatusBadRequest, "YOU_DO_NOT_HAVE_AN_ACTIVE_TEAM")
+		guest.get("/organization/list-team-members").must(t, http.StatusBadRequest, "YOU_DO_NOT_HAVE_AN_ACTIVE_TEAM") // of two
 		guest.post("/organization/set-active-team", map[string]any{"teamId": one}).must(t, http.StatusOK, "")
 		assert.Len(t, guest.get("/organization/list-team-members").list(t), 2)
 		assert.Contains(t, guest.post("/organization/set-active-team", map[string]any{}).body, one)

@@ -211,10 +211,19 @@ func (a *App) wireInvitations() (err error) {
 }
 
 // activateOrganization makes an organization that a user has just joined the one that
-// their session acts in.
-func (a *App) activateOrganization(ctx context.Context, caller *principal.Principal, organizationID string) error {
-	_, err := a.Organizations.SetActive(ctx, caller, organizationID)
-	return err
+// their session acts in, and the team, if there is one.
+func (a *App) activateOrganization(ctx context.Context, caller *principal.Principal, organizationID, teamID string) error {
+	if _, err := a.Organizations.SetActive(ctx, caller, organizationID); err != nil || teamID == "" {
+		return err
+	}
+	_, err := a.Teams.Choose(ctx, caller, organizationID, teamID)
+	if errors.Is(err, team.ErrNotFound) { // meanwhile
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return a.activateTeam(ctx, caller, organizationID, teamID)
 }
 
 // activeTeam returns the active team of the session that r came with.

@@ -17,7 +17,7 @@ func (h *Handler) memberRoutes() route.Table {
 		get("get-active-member-role", "A member's role, the caller's by default", memberRoleQuery{}, roleResponse{}, h.GetActiveMemberRole),
 		post("update-member-role", "Give a member other roles", updateRoleOfRequest{}, wireMember{}, h.UpdateMemberRole),
 		post("remove-member", "End a membership", removeMemberRequest{}, removedResponse{}, h.RemoveMember),
-		post("leave", "End the caller's membership", organizationRequest{}, wireMember{}, h.Leave),
+		post("leave", "End the caller's membership", organizationRequest{}, describedMember{}, h.Leave),
 		post("has-permission", "Whether the caller's role allows something", permissionRequest{}, permissionResponse{}, h.HasPermission),
 	}
 }
@@ -70,6 +70,14 @@ func (h *Handler) describe(ctx context.Context, members ...Member) ([]describedM
 		})
 	}
 	return list, nil
+}
+
+func (h *Handler) describeOne(ctx context.Context, m Member) (describedMember, error) {
+	list, err := h.describe(ctx, m)
+	if err != nil {
+		return describedMember{}, err
+	}
+	return list[0], nil
 }
 
 // members returns one page.
@@ -130,15 +138,11 @@ func (h *Handler) GetActiveMember(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		_, m, err = h.enter(r.Context(), caller, "", "")
 	}
-	var described []describedMember
+	var described describedMember
 	if err == nil {
-		described, err = h.describe(r.Context(), m)
+		described, err = h.describeOne(r.Context(), m)
 	}
-	if err != nil {
-		problem.Write(w, r, err)
-		return
-	}
-	route.WriteJSON(w, r, http.StatusOK, described[0])
+	answer(w, r, described, err)
 }
 
 type memberRoleQuery struct {
@@ -196,7 +200,7 @@ type removeMemberRequest struct {
 }
 
 type removedResponse struct {
-	Member wireMember `json:"member"`
+	Member describedMember `json:"member"`
 }
 
 // RemoveMember answers POST organization/remove-member.
@@ -211,7 +215,11 @@ func (h *Handler) RemoveMember(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		m, err = h.svc.RemoveMember(r.Context(), caller, id, request.MemberIDOrEmail)
 	}
-	answer(w, r, removedResponse{Member: newWireMember(m)}, err)
+	var described describedMember
+	if err == nil {
+		described, err = h.describeOne(r.Context(), m)
+	}
+	answer(w, r, removedResponse{Member: described}, err)
 }
 
 // Leave answers POST organization/leave.
@@ -222,7 +230,11 @@ func (h *Handler) Leave(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		m, err = h.svc.Leave(r.Context(), caller, request.OrganizationID)
 	}
-	answer(w, r, newWireMember(m), err)
+	var described describedMember
+	if err == nil {
+		described, err = h.describeOne(r.Context(), m)
+	}
+	answer(w, r, described, err)
 }
 
 type permissionRequest struct {

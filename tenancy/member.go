@@ -238,8 +238,9 @@ func (s *Service) memberOf(ctx context.Context, organizationID, userID string) (
 	return m, nil
 }
 
-// HasPermission reports whether the caller's role in the organization allows all of
-// asked, each resource with one action at least. Errors: those of Enter.
+// HasPermission reports whether the caller's role in the organization, and an API key
+// itself, allows all of asked, each resource with one action at least. Errors: those of
+// Enter.
 func (s *Service) HasPermission(ctx context.Context, caller *principal.Principal, organizationID string, asked Permissions) (bool, error) {
 	o, m, err := s.Enter(ctx, caller, organizationID)
 	if err != nil {
@@ -253,6 +254,9 @@ func (s *Service) HasPermission(ctx context.Context, caller *principal.Principal
 		if len(actions) == 0 {
 			return false, nil
 		}
+	}
+	if caller.APIKeyID != "" && !caller.Permissions.Contains(asked) {
+		return false, nil
 	}
 	return len(asked) > 0 && own.Contains(asked), nil
 }

@@ -239,7 +239,16 @@ func TestAKeyDoesWhatItAndItsUserMay(t *testing.T) {
 		_, _, err := w.svc.Authorize(t.Context(), key, c.organization, c.resource, c.action)
 		assert.Equal(t, problem.CodeOf(err), problem.CodeOf(c.want))
 	}
-	_, err := w.svc.Leave(t.Context(), key, o.ID)
+	for asked, want := range map[string]bool{"delete": true, "update": false} {
+		got, err := w.svc.HasPermission(t.Context(), key, o.ID, tenancy.Permissions{"member": {asked}})
+		assert.NoError(t, err)
+		assert.Equal(t, got, want)
+	}
+	_, err := w.svc.HasPermission(t.Context(), key, other.ID, tenancy.Permissions{"member": {"delete"}})
+	assert.ErrorIs(t, err, tenancy.ErrNotFound)
+	_, _, err = w.svc.Members(t.Context(), key, tenancy.MemberQuery{OrganizationID: other.ID})
+	assert.ErrorIs(t, err, tenancy.ErrNotFound)
+	_, err = w.svc.Leave(t.Context(), key, o.ID)
 	assert.ErrorIs(t, err, problem.ErrForbidden)
 	_, err = w.svc.SetActive(t.Context(), key, o.ID)
 	assert.Error(t, err)

@@ -73,7 +73,7 @@ func merge(all ...Permissions) Permissions {
 	merged := Permissions{}
 	for _, p := range all {
 		for resource, actions := range p {
-			merged[resource] = append(merged[resource], actions...)
+			merged[resource] = append(slices.Grow(merged[resource], max(1, len(actions))), actions...)
 		}
 	}
 	for resource, actions := range merged {

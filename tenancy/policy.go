@@ -15,13 +15,14 @@ import (
 const MaxGrace = 365 * 24 * time.Hour
 
 // Enter returns the organization and the caller's place in it, if the caller may act
-// there: ErrNotFound for everybody who is not a member (promise 7), and
+// there: ErrNotFound for everybody who is not a member (promise 7) and for keys of another
+// organization, and
 // principal.ErrSecondFactorRequired where the organization demands a factor that the
 // caller's session has not proven. Whatever makes an organization the scope asks it:
 // an id in a path, a query or a body, and a choice of the active one (rule R13).
 // Lookups of sessions ask the same policy for the active one by themselves.
 func (s *Service) Enter(ctx context.Context, caller *principal.Principal, organizationID string) (Organization, Member, error) {
-	if !plausible(organizationID) {
+	if !plausible(organizationID) || foreign(caller, organizationID) {
 		return Organization{}, Member{}, ErrNotFound
 	}
 	o, m, err := s.store.Membership(ctx, organizationID, caller.UserID)

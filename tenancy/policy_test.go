@@ -39,7 +39,7 @@ func TestR13_EnterAsksForMembershipThenForTheSecondFactor(t *testing.T) {
 	demand(time.Hour, false)
 	assert.NoError(t, enter(caller("member", 1)))
 	demand(0, false)
-	for _, p := range []*principal.Principal{caller("member", 1), caller("owner", 1), trusted, {UserID: "member", APIKeyID: "k"}} {
+	for _, p := range []*principal.Principal{caller("member", 1), caller("owner", 1), trusted, {UserID: "member", APIKeyID: "k", OrganizationID: o.ID}} {
 		assert.ErrorIs(t, enter(p), principal.ErrSecondFactorRequired)
 	}
 	assert.NoError(t, enter(caller("member", 2)))

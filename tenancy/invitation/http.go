@@ -42,8 +42,9 @@ type HandlerConfig struct {
 	// that nothing was answered. Defaults to nil: without an account nobody gets in.
 	Newcomers func(w http.ResponseWriter, r *http.Request, n Newcomer) error
 	// Activate makes the organization that a user just joined the active one of their
-	// session, in the transaction of ctx. Defaults to nil: the session stays where it is.
-	Activate func(ctx context.Context, caller *principal.Principal, organizationID string) error
+	// session, in the transaction of ctx, and the team, if the invitation names exactly
+	// one; it may be gone. Defaults to nil: the session stays where it is.
+	Activate func(ctx context.Context, caller *principal.Principal, organizationID, teamID string) error
 }
 
 // Handler serves the package over HTTP. Each endpoint is a method, for hosts that route

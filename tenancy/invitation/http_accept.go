@@ -115,7 +115,11 @@ func (h *Handler) accept(ctx context.Context, p AcceptParams) (a Acceptance, err
 		if a, err = h.svc.Accept(ctx, p); err != nil || h.cfg.Activate == nil {
 			return err
 		}
-		return h.cfg.Activate(ctx, p.Caller, a.Organization.ID)
+		team := ""
+		if len(a.Invitation.TeamIDs) == 1 {
+			team = a.Invitation.TeamIDs[0]
+		}
+		return h.cfg.Activate(ctx, p.Caller, a.Organization.ID, team)
 	})
 	return a, err
 }

@@ -56,8 +56,12 @@ type Config struct {
 	ScanRow func(ctx context.Context, pool *sql.DB, query string, args, dest []any) error
 	// RowSecurity, where set, switches row-level security on, which is
 	// PostgreSQL's alone: on SQLite it is refused with ErrRowSecurity. Defaults to
-	// off, where scopes are still compared but not enforced by the database.
+	// off.
 	RowSecurity *RowSecurity
+	// CompareScopes makes calls that would leave the scope of their transaction fail with
+	// ErrScope without row security too, for tests on any database. With row security
+	// they always do. Defaults to false.
+	CompareScopes bool
 	// Listen, where set, is what [DB.Listen] does. It belongs to the package of the
 	// driver, too.
 	Listen func(ctx context.Context, pool *sql.DB, channel string, heard func()) error
@@ -81,6 +85,7 @@ type RowSecurity struct {
 type DB struct {
 	sqldb   *sql.DB
 	system  *sql.DB // of the system's scope; nil where row security is off
+	strict  bool    // scopes are compared
 	bun     *bun.DB
 	dialect Dialect
 	prefix  []any
@@ -100,7 +105,7 @@ func New(sqldb *sql.DB, dialect schema.Dialect, cfg Config) (*DB, error) {
 	if cfg.WriterWait < 0 || cfg.MaxOpenConns < 0 {
 		return nil, fmt.Errorf("bundb: WriterWait and MaxOpenConns must not be negative")
 	}
-	d := &DB{sqldb: sqldb, prefix: cfg.StatementArgs, scanRow: cfg.ScanRow, listen: cfg.Listen}
+	d := &DB{sqldb: sqldb, prefix: cfg.StatementArgs, scanRow: cfg.ScanRow, listen: cfg.Listen, strict: cfg.CompareScopes || cfg.RowSecurity != nil}
 	switch name := dialect.Name(); name {
 	case bundialect.SQLite:
 		d.dialect = SQLite

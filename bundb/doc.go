@@ -68,16 +68,18 @@
 //
 //	script, err := bundb.PolicySQL(
 //		bundb.Roles{App: "app", System: "app_system"},
-//		append(tenancybun.Secured(), bundb.SecuredTable{Table: "projects", Organization: "organization_id"})...)
+//		bundb.SecuredTable{Table: "projects", Organization: "organization_id"})
 //	...
 //	db, err := postgres.Open(ctx, dsn, bundb.Config{RowSecurity: &bundb.RowSecurity{SystemDSN: systemDSN}})
 //	...
 //	err = db.CheckSecured(ctx, tables...) // that the script has run
 //
-// A transaction keeps its scope. A savepoint may add to it; to leave it for another
-// organization or user must be stated with [SwitchScope]; and the system's scope
-// never mixes with the others, being another connection. All else is ErrScope, on
-// SQLite and without row security too, so that a test on any database finds it.
+// A transaction keeps its scope. Statements and savepoints may add to it, for
+// themselves; to leave it for another
+// organization or user must be stated with [SwitchScope], for a savepoint; and the system's scope
+// never mixes with the others, being another connection. All else is ErrScope, and with
+// Config.CompareScopes on SQLite and without row security too, so that a test on any
+// database finds it.
 //
 // The wall stops a query that forgot its WHERE. It does not stop whoever can run SQL
 // of their own choice in the application's role: they can set a scope as we do.

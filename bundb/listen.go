@@ -14,7 +14,7 @@ func (d *DB) Notify(ctx context.Context, channel string) error {
 	}
 	// Without the transaction: PostgreSQL lets all transactions that notify commit
 	// one after the other.
-	ctx = carry(d.withScope(ctx, nil), carried{})
+	ctx = unscoped(d.withScope(ctx, nil))
 	_, err := d.conn(ctx).ExecContext(ctx, "SELECT pg_notify($1, '')", channel)
 	return Wrap("bundb: notify", err)
 }

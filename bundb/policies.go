@@ -36,8 +36,11 @@ type SecuredTable struct {
 	// IDType is the type of those columns where it is not text, such as "uuid".
 	IDType string
 	// ReadIf and InsertIf are further conditions, SQL of the program, under which
-	// rows may be read and inserted. Locking a row needs more than ReadIf.
+	// rows may be read and inserted.
 	ReadIf, InsertIf string
+	// LockIf is a condition under which rows may be locked, which needs more than
+	// ReadIf, and not changed, by a scope without an organization.
+	LockIf string
 }
 
 // Roles are the two roles of the policies, which must exist and log in. Neither
@@ -62,8 +65,7 @@ var (
 // describes wrongly is ErrPolicies. Being forced, the policies bind the owner too:
 // a later migration that changes rows, not only tables, needs a role with BYPASSRLS.
 //
-// The roles also need their ordinary rights: USAGE on the schema, and SELECT,
-// INSERT, UPDATE and DELETE on the tables. PolicySQL grants nothing.
+// The roles also need their ordinary rights, which [GrantSQL] gives.
 func PolicySQL(roles Roles, tables ...SecuredTable) (string, error) {
 	if roles.App == "" || roles.System == "" || roles.App == roles.System {
 		return "", fmt.Errorf("bundb: policies need two roles: %w", ErrPolicies)
@@ -78,6 +80,19 @@ func PolicySQL(roles Roles, tables ...SecuredTable) (string, error) {
 	}
 	b.WriteString("COMMIT;\n")
 	return b.String(), nil
+}
+
+// GrantSQL returns a script for PostgreSQL that gives both roles their ordinary rights on
+// everything in the schema: to use it, and to read and change, but not to define, its
+// tables. It is for the owner of the tables too.
+func GrantSQL(roles Roles, schema string) (string, error) {
+	if roles.App == "" || roles.System == "" || roles.App == roles.System || !plainName.MatchString(schema) {
+		return "", fmt.Errorf("bundb: grants need two roles and a schema: %w", ErrPolicies)
+	}
+	both, in := quoteName(roles.App)+", "+quoteName(roles.System), quoteName(schema)
+	return "GRANT USAGE ON SCHEMA " + in + " TO " + both + ";\n" +
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA " + in + " TO " + both + ";\n" +
+		"GRANT USAGE ON ALL SEQUENCES IN SCHEMA " + in + " TO " + both + ";\n", nil
 }
 
 func (t SecuredTable) check() error {
@@ -117,6 +132,13 @@ func (t SecuredTable) write(b *strings.Builder, roles Roles) {
 	policy("tenon_user", "ALL", roles.App, user, user)
 	policy("tenon_read", "SELECT", roles.App, t.ReadIf, "")
 	policy("tenon_insert", "INSERT", roles.App, "", t.InsertIf)
+	lock, change := "", ""
+	if t.LockIf != "" {
+		// Only there: what would be changed has to fit the scope by another policy, and
+		// could be another organization's row until then.
+		lock, change = ScopedOrganization+" IS NULL AND ("+t.LockIf+")", "false"
+	}
+	policy("tenon_lock", "UPDATE", roles.App, lock, change)
 	policy("tenon_system", "ALL", roles.System, system, system)
 }
 
@@ -153,7 +175,7 @@ func (d *DB) CheckSecured(ctx context.Context, tables ...SecuredTable) error {
 	for _, t := range tables {
 		var forced, ours bool
 		name := `"` + strings.ReplaceAll(t.Table, ".", `"."`) + `"`
-		err := d.sqldb.QueryRowContext(carry(ctx, carried{}), securedSQL, name).Scan(&forced, &ours)
+		err := d.sqldb.QueryRowContext(unscoped(ctx), securedSQL, name).Scan(&forced, &ours)
 		switch {
 		case err != nil:
 			return Wrap("bundb: check the table "+t.Table, err)

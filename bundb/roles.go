@@ -51,7 +51,7 @@ func (d *DB) checkRoles(ctx context.Context) error {
 	if !d.secured() {
 		return nil
 	}
-	ctx = carry(ctx, carried{})
+	ctx = unscoped(ctx)
 	var system string
 	var direct bool
 	err := d.system.QueryRowContext(ctx, "SELECT current_user, current_user = session_user").Scan(&system, &direct)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/problem"
 )
 
@@ -23,9 +24,6 @@ type RowScope struct {
 	System bool
 }
 
-// scopeKey finds the carried scope in a context. It is the same for all databases.
-type scopeKey struct{}
-
 // carried is a scope and whether a change of organization or user is meant.
 type carried struct {
 	RowScope
@@ -33,48 +31,53 @@ type carried struct {
 }
 
 func carriedBy(ctx context.Context) carried {
-	c, _ := ctx.Value(scopeKey{}).(carried)
-	return c
+	c := rowscope.Of(ctx)
+	return carried{RowScope(c.Scope), c.Switched}
 }
 
-func carry(ctx context.Context, c carried) context.Context {
-	return context.WithValue(ctx, scopeKey{}, c)
-}
+// unscoped returns ctx with no scope.
+func unscoped(ctx context.Context) context.Context { return rowscope.Carry(ctx, rowscope.Carried{}) }
 
 // ScopeOf returns the scope that ctx carries.
-func ScopeOf(ctx context.Context) RowScope { return carriedBy(ctx).RowScope }
+func ScopeOf(ctx context.Context) RowScope { return RowScope(rowscope.Of(ctx).Scope) }
 
 // ForOrganization returns ctx with the scope of an organization, beside that of the
 // user if there is one. It leaves the system scope. Say it where it has been
 // proven that the caller may act there, not where the rows are asked for: a scope
 // that follows the arguments of a query guards nothing.
 func ForOrganization(ctx context.Context, id string) context.Context {
-	s := ScopeOf(ctx)
-	return carry(ctx, carried{RowScope: RowScope{Organization: id, User: s.User}})
+	return rowscope.ForOrganization(ctx, id)
 }
 
 // ForUser returns ctx with the scope of a user, beside that of the organization if
 // there is one: the user's own rows, among them memberships in every organization.
 // It leaves the system scope.
-func ForUser(ctx context.Context, id string) context.Context {
-	s := ScopeOf(ctx)
-	return carry(ctx, carried{RowScope: RowScope{Organization: s.Organization, User: id}})
-}
+func ForUser(ctx context.Context, id string) context.Context { return rowscope.ForUser(ctx, id) }
 
 // ForSystem returns ctx with the system's scope, which is for workers and for what
 // happens before anyone is known, such as looking a token up. Its statements run
 // as another role on a pool of their own, and so never in a transaction of the
 // application.
-func ForSystem(ctx context.Context) context.Context {
-	return carry(ctx, carried{RowScope: RowScope{System: true}})
+func ForSystem(ctx context.Context) context.Context { return rowscope.ForSystem(ctx) }
+
+// AsSystem is [ForSystem] where row security is on, and returns ctx as it is where it
+// is off: for what may be a part of a transaction of the application there.
+func (d *DB) AsSystem(ctx context.Context) context.Context {
+	if !d.secured() {
+		return ctx
+	}
+	return ForSystem(ctx)
 }
+
+// RowSecurity reports whether row security is on.
+func (d *DB) RowSecurity() bool { return d.secured() }
 
 // SwitchScope returns ctx with the scope of another organization and user, and
 // states that the change is meant: [DB.InTx] with it makes a savepoint of another
 // scope inside a transaction, and restores the scope around it when it ends.
 // An empty id closes the rows of that kind.
 func SwitchScope(ctx context.Context, organizationID, userID string) context.Context {
-	return carry(ctx, carried{RowScope: RowScope{Organization: organizationID, User: userID}, switched: true})
+	return rowscope.Switch(ctx, organizationID, userID)
 }
 
 // Setting returns the statement that gives the open transaction this scope until it
@@ -102,28 +105,46 @@ func (r RowScope) mayEnter(c carried) error {
 	return ErrScope
 }
 
-// enter gives the transaction the scope of s where it differs from what it has.
-func (s *scope) enter(ctx context.Context, has RowScope) error {
-	if !s.db.secured() || s.rows == has {
-		return nil
-	}
-	query, args := s.rows.Setting()
-	_, err := s.tx.ExecContext(context.WithoutCancel(ctx), query, args...)
-	return Wrap("bundb: set the scope", err)
+// within returns ErrScope unless a statement in scope c may run in a transaction in
+// scope r: a change that is meant needs a savepoint.
+func (r RowScope) within(c carried) error {
+	c.switched = false
+	return r.mayEnter(c)
 }
 
-// join gives a transaction that the host began the scope of its ctx, before the
-// first statement. Where that fails, nothing runs in it any more.
-func (r *root) join(ctx context.Context, s *scope) {
-	if !r.foreign || !s.db.secured() {
-		return
+// sync gives the transaction the scope of the statement that comes next, where it has
+// another one.
+func (s *scope) sync(ctx context.Context, want RowScope) error {
+	if !s.db.secured() || want.System {
+		return nil
 	}
-	r.once.Do(func() {
-		query, args := s.rows.Setting()
-		if _, err := s.tx.ExecContext(context.WithoutCancel(ctx), query, args...); err != nil {
-			r.lost.Store(true)
-		}
-	})
+	s.root.mu.Lock()
+	defer s.root.mu.Unlock()
+	if s.root.has != nil && *s.root.has == want {
+		return nil
+	}
+	query, args := want.Setting()
+	if _, err := s.tx.ExecContext(context.WithoutCancel(ctx), query, args...); err != nil {
+		// What is open now is unknown.
+		s.root.has = nil
+		return Wrap("bundb: set the scope", err)
+	}
+	s.root.has = &want
+	return nil
+}
+
+// current returns the scope that the transaction has; nil is unknown.
+func (r *root) current() *RowScope {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.has
+}
+
+// became notes the scope that the transaction has.
+func (r *root) became(has *RowScope) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.has = has
 }
 
 // secured reports whether row security is on.

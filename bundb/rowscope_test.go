@@ -406,3 +406,59 @@ func TestR29_PolicySQLRefusesWhatItCannotQuote(t *testing.T) {
 		assert.ErrorIs(t, err, bundb.ErrPolicies)
 	}
 }
+
+// A statement may add to the scope of its transaction. What it added is closed to the
+// next one that does not ask for it.
+func TestR29_AStatementAddsToTheScopeForItselfAlone(t *testing.T) {
+	t.Parallel()
+	db, _ := library(t)
+	below := func(ctx context.Context) (all string) {
+		assert.NoError(t, db.Raw(ctx).QueryRowContext(ctx, "SELECT coalesce(string_agg(id, ' ' ORDER BY id), '') FROM tenon_papers").Scan(&all))
+		return all
+	}
+	assert.NoError(t, db.InTx(bundb.ForUser(t.Context(), "bob"), func(ctx context.Context) error {
+		red := bundb.ForOrganization(ctx, "red")
+		assert.Equal(t, below(ctx), "bb rb")
+		assert.Equal(t, below(red), "bb ra rb")
+		assert.Equal(t, below(ctx), "bb rb")
+		for _, exit := range []error{nil, errFn} {
+			for _, inside := range []context.Context{ctx, red} {
+				for _, before := range []context.Context{ctx, red} {
+					want := below(before)
+					assert.ErrorIs(t, db.InTx(inside, func(ctx context.Context) error {
+						assert.Equal(t, below(bundb.ForOrganization(ctx, "red")), "bb ra rb")
+						if exit != nil {
+							_, _ = db.Raw(ctx).ExecContext(ctx, "SELECT 1/0")
+						}
+						return exit
+					}), exit)
+					assert.Equal(t, below(before), want)
+				}
+			}
+		}
+		return nil
+	}))
+}
+
+// What a savepoint added is closed when it ends, in whatever way, to the host's own
+// statements too, which no guard looks at.
+func TestR29_ASavepointClosesWhatItAdded(t *testing.T) {
+	t.Parallel()
+	db, _ := library(t)
+	bob := bundb.ForUser(t.Context(), "bob")
+	for _, exit := range []error{nil, errFn} {
+		tx, err := db.Bun().DB.BeginTx(bob, nil)
+		assert.NoError(t, err)
+		ctx, _ := db.WithSQLTx(bob, tx)
+		for _, inside := range []context.Context{ctx, bundb.ForOrganization(ctx, "red")} {
+			assert.ErrorIs(t, db.InTx(inside, func(ctx context.Context) error {
+				assert.Equal(t, seen(bundb.ForOrganization(ctx, "red"), t, db), "bb ra rb")
+				return exit
+			}), exit)
+			var all string
+			assert.NoError(t, tx.QueryRowContext(ctx, "SELECT string_agg(id, ' ' ORDER BY id) FROM tenon_papers").Scan(&all))
+			assert.Equal(t, all, "bb rb")
+		}
+		assert.NoError(t, tx.Rollback())
+	}
+}

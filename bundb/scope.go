@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+
+	"github.com/tenon-go/tenon/internal/rowscope"
 )
 
 // txKey finds the scope of one database in a context, so that two databases
@@ -19,9 +21,11 @@ type root struct {
 	// lost means that the database ended the transaction on its own, or that a
 	// savepoint could not be undone: nothing may be written or committed any more.
 	lost atomic.Bool
-	// foreign means that the host began it; once gives it its scope.
+	// foreign means that the host began it.
 	foreign bool
-	once    sync.Once
+
+	mu  sync.Mutex
+	has *RowScope // what the database was told last; nil is unknown
 }
 
 // scope is a transaction or one savepoint in it.
@@ -53,14 +57,21 @@ func newScope(d *DB, tx *sql.Tx, r *root, rows RowScope) *scope {
 func (s *scope) alive() bool { return !s.ended.Load() && !s.root.lost.Load() }
 
 // guard returns ctx, or one that fails every statement where the scope is over or
-// ctx asks for the rows of another.
+// ctx asks for the rows of another. Before the statement the transaction gets the scope
+// of ctx, which may add to that of the transaction.
 func (s *scope) guard(ctx context.Context) context.Context {
-	s.root.join(ctx, s)
-	switch {
-	case !s.alive():
+	if !s.alive() {
 		return newFinished(ctx, sql.ErrTxDone)
-	case ScopeOf(ctx) != s.rows || s.rows.System && s.root.foreign && s.db.secured():
+	}
+	if !s.db.strict {
+		return ctx
+	}
+	asked := carriedBy(ctx)
+	if s.rows.within(asked) != nil || asked.System && s.root.foreign && s.db.secured() {
 		return newFinished(ctx, ErrScope)
+	}
+	if err := s.sync(ctx, asked.RowScope); err != nil {
+		return newFinished(ctx, err)
 	}
 	return ctx
 }
@@ -103,21 +114,25 @@ func (s *scope) takeAfter() []func(context.Context) {
 // inSavepoint runs fn as a part of the transaction that can be undone alone.
 func (d *DB) inSavepoint(ctx context.Context, outer *scope, fn func(context.Context) error) error {
 	inner := carriedBy(ctx)
-	if err := outer.rows.mayEnter(inner); err != nil {
-		return fmt.Errorf("bundb: savepoint: %w", err)
+	if d.strict {
+		if err := outer.rows.mayEnter(inner); err != nil {
+			return fmt.Errorf("bundb: savepoint: %w", err)
+		}
 	}
 	name := fmt.Sprintf("tenon_%d", outer.root.savepoints.Add(1))
-	if _, err := (txConn{outer}).ExecContext(carry(ctx, carried{RowScope: outer.rows}), "SAVEPOINT "+name); err != nil {
-		return Wrap("bundb: savepoint", err)
+	if err := outer.mark(ctx, name); err != nil {
+		return err
 	}
 	s := newScope(d, outer.tx, outer.root, inner.RowScope)
+	before := outer.root.current()
 	released := false
 	defer func() {
 		if !released {
 			s.undo(ctx, name)
+			s.root.became(before) // undone too
 		}
 	}()
-	if err := s.enter(ctx, outer.rows); err != nil {
+	if err := s.sync(ctx, inner.RowScope); err != nil {
 		return err
 	}
 	if err := fn(d.withScope(ctx, s)); err != nil {
@@ -127,9 +142,11 @@ func (d *DB) inSavepoint(ctx context.Context, outer *scope, fn func(context.Cont
 		return fmt.Errorf("bundb: release savepoint: %w", sql.ErrTxDone)
 	}
 	s.ended.Store(true)
-	// What is set in a savepoint outlives its release; undoing it undoes that too.
-	if err := outer.enter(ctx, s.rows); err != nil {
-		return err
+	// What is set in a savepoint outlives its release.
+	if before != nil {
+		if err := s.sync(ctx, *before); err != nil {
+			return err
+		}
 	}
 	if err := s.exec(ctx, "RELEASE SAVEPOINT "+name); err != nil {
 		return Wrap("bundb: release savepoint", err)
@@ -137,6 +154,17 @@ func (d *DB) inSavepoint(ctx context.Context, outer *scope, fn func(context.Cont
 	released = true
 	outer.addAfter(s.takeAfter()...)
 	return nil
+}
+
+// mark makes a savepoint, in the scope that the transaction has; the host's own gets
+// that of its context first.
+func (s *scope) mark(ctx context.Context, name string) error {
+	ctx = rowscope.Carry(ctx, rowscope.Carried{Scope: rowscope.Scope(s.rows)})
+	if has := s.root.current(); has != nil {
+		ctx = rowscope.Carry(ctx, rowscope.Carried{Scope: rowscope.Scope(*has)})
+	}
+	_, err := (txConn{s}).ExecContext(ctx, "SAVEPOINT "+name)
+	return Wrap("bundb: savepoint", err)
 }
 
 // undo rolls back to the savepoint. Where that fails, the whole transaction is

@@ -64,6 +64,9 @@ func (d *DB) transact(ctx context.Context, fn func(context.Context) error) ([]fu
 	if s.tx, err = d.pool(ctx).BeginTx(txCtx, d.options()); err != nil {
 		return nil, Wrap("bundb: begin", err)
 	}
+	if d.secured() {
+		s.root.has = &s.rows // which the driver has told the database
+	}
 	// The deferred rollback serves errors, panics and runtime.Goexit alike; after
 	// a commit it does nothing. Its own error says only that the connection is
 	// gone, and the transaction with it.

@@ -153,7 +153,7 @@ func (s source) open(t testing.TB) *bundb.DB {
 // connect opens the database, where wrap may stand between.
 func (s source) connect(t testing.TB, wrap func(driver.Connector) driver.Connector) *bundb.DB {
 	t.Helper()
-	cfg := bundb.Config{Clock: s.clock.Now, MaxOpenConns: poolSize, WriterWait: writerWait, WrapConnector: wrap}
+	cfg := bundb.Config{Clock: s.clock.Now, MaxOpenConns: poolSize, WriterWait: writerWait, WrapConnector: wrap, CompareScopes: true}
 	if s.system != "" {
 		cfg.RowSecurity = &bundb.RowSecurity{SystemDSN: s.system, MaxSystemConns: poolSize}
 	}

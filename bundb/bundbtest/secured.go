@@ -5,11 +5,21 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/tenon-go/tenon/bundb"
 )
+
+// rowSecurityVariable set to anything runs what asks for RowSecurity with it.
+const rowSecurityVariable = "TENON_TEST_ROW_SECURITY"
+
+// RowSecurity reports whether tests on PostgreSQL are asked to run with row security, by
+// the environment variable TENON_TEST_ROW_SECURITY.
+func RowSecurity(db *bundb.DB) bool {
+	return db.Dialect() == bundb.Postgres && os.Getenv(rowSecurityVariable) != ""
+}
 
 // Secured returns another pool on the data of db, which is PostgreSQL's, with row
 // security: as a role of the application that sees of the tables what its scope
@@ -31,6 +41,10 @@ func Secured(t testing.TB, db *bundb.DB, tables ...bundb.SecuredTable) *bundb.DB
 	if err := db.Raw(ctx).QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
 		t.Fatalf("bundbtest: %v", err)
 	}
+	grants, err := bundb.GrantSQL(roles, schema)
+	if err != nil {
+		t.Fatalf("bundbtest: %v", err)
+	}
 	t.Cleanup(func() {
 		for _, query := range []string{"DROP OWNED BY " + both, "DROP ROLE " + both} {
 			if _, err := db.Raw(ctx).ExecContext(ctx, query); err != nil {
@@ -41,9 +55,9 @@ func Secured(t testing.TB, db *bundb.DB, tables ...bundb.SecuredTable) *bundb.DB
 	for _, query := range []string{
 		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", roles.App, password),
 		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s'", roles.System, password),
-		fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s", schema, both),
-		fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s", schema, both),
-		fmt.Sprintf("GRANT USAGE ON ALL SEQUENCES IN SCHEMA %s TO %s", schema, both),
+		grants,
+		// For what the test makes later.
+		fmt.Sprintf("ALTER DEFAULT PRIVILEGES IN SCHEMA %s GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO %s", schema, both),
 		script,
 	} {
 		if _, err := db.Raw(ctx).ExecContext(ctx, query); err != nil {

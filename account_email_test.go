@@ -127,7 +127,7 @@ func TestR7_ATakenAddressAnswersLikeAFreeOne(t *testing.T) {
 				if step == "confirm again" {
 					do()
 				}
-				counts[to] = bundbtest.FaultsOf(w.db).Count(func() { shapes[to] = shape(do(), to) })
+				counts[to] = bundbtest.FaultsOf(w.DB).Count(func() { shapes[to] = shape(do(), to) })
 			}
 			for to := range shapes {
 				if shapes[to] != shapes["aa@example.com"] || counts[to] != counts["aa@example.com"] {
@@ -352,7 +352,7 @@ func TestPromise1_EveryChangeOfAnAccountIsAtomic(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, w *world) {
 				b := w.signedIn(t, email)
-				bundbtest.RequireAtomic(t, w.db, prepare(t, w, w.caller(t, b)))
+				bundbtest.RequireAtomic(t, w.DB, prepare(t, w, w.caller(t, b)))
 			})
 		})
 	}

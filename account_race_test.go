@@ -177,7 +177,7 @@ func TestR3_DeletionAgainstWhoeverRefersToTheUser(t *testing.T) {
 			return err
 		},
 		"create organization": func(ctx context.Context, w *world, userID string) error {
-			return w.db.InTx(ctx, func(ctx context.Context) error {
+			return w.DB.InTx(ctx, func(ctx context.Context) error {
 				_, err := w.Organizations.CreateDefault(ctx, userID, "Another")
 				return err
 			})
@@ -231,8 +231,9 @@ func (w *world) overlap(t *testing.T, first, second func(ctx context.Context) er
 	gate, parked := make(chan struct{}), make(chan struct{})
 	results := make(chan error, 2)
 	go func() {
-		ctx := bundbtest.Outside(context.WithoutCancel(t.Context()))
-		results <- w.db.InTx(ctx, func(ctx context.Context) error {
+		// Users are deleted in the system's scope.
+		ctx := w.DB.AsSystem(bundbtest.Outside(context.WithoutCancel(t.Context())))
+		results <- w.DB.InTx(ctx, func(ctx context.Context) error {
 			err := first(ctx)
 			close(parked)
 			<-gate

@@ -230,7 +230,7 @@ func TestPromise7_UserGet(t *testing.T) {
 		assert.NoError(t, err)
 		const nobody = "01a20000-0000-7000-8000-000000000000"
 		get := func(b *browser, userID string) (a answer, statements int) {
-			statements = bundbtest.FaultsOf(w.db).Count(func() { a = b.get("/user/get?userId=" + userID) })
+			statements = bundbtest.FaultsOf(w.DB).Count(func() { a = b.get("/user/get?userId=" + userID) })
 			return a, statements
 		}
 		assert.Contains(t, ada.get("/user/get?userId="+id(ada)).body, email)

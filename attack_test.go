@@ -135,7 +135,7 @@ func (w *world) asHost(ctx context.Context, transaction bool, fn func(ctx contex
 	if !transaction {
 		return fn(ctx)
 	}
-	return w.db.InTx(ctx, fn)
+	return w.DB.InTx(ctx, fn)
 }
 
 // harmless fails the test for errors that are nobody's fault but ours.
@@ -170,7 +170,7 @@ func TestR7_AWaitingSignUpCostsNothingMore(t *testing.T) {
 					delete(body, "password")
 				}
 				b := w.browser(t)
-				counts[to] = bundbtest.FaultsOf(w.db).Count(func() { b.post(path, body) })
+				counts[to] = bundbtest.FaultsOf(w.DB).Count(func() { b.post(path, body) })
 			}
 			assert.Equal(t, counts[waiting], counts[unknown])
 			assert.Equal(t, counts[known], counts[unknown])

@@ -417,7 +417,8 @@ func (a *App) refused(ctx context.Context, caller *principal.Principal, organiza
 	// Whoever hangs up is recorded all the same.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refusalWithin)
 	defer cancel()
-	err := a.Audit.RecordFailure(ctx, audit.Entry{
+	// The organization is the one that they asked for, and may be none of theirs.
+	err := a.Audit.RecordFailure(a.DB.AsSystem(ctx), audit.Entry{
 		Action: "authz_fail", Event: "Refused", OrganizationID: organizationID, Target: audit.Target{Type: "route", ID: pattern}, After: after,
 	})
 	if err != nil {
@@ -428,6 +429,7 @@ func (a *App) refused(ctx context.Context, caller *principal.Principal, organiza
 // auditChecks is auditRefusals for the host's routes that ask for an organization, or for
 // a permission in it. The answer stays the host's: only the check is watched.
 func (a *App) auditChecks(permission string, check func(context.Context) (*principal.Principal, error), next http.Handler) http.Handler {
+	next = a.scoped(next)
 	plain := a.tenancyHTTP.Require(check)(next)
 	if a.Audit == nil {
 		return plain

@@ -87,9 +87,9 @@ func TestR30_WithoutItsEntryNothingIsChanged(t *testing.T) {
 			"/sign-in/email":                         credentials(email, password),
 		} {
 			before := w.rowsWithout(t, "tenon_guesses") // which is charged apart
-			bundbtest.FaultsOf(w.db).FailOn("tenon_audit_entries")
+			bundbtest.FaultsOf(w.DB).FailOn("tenon_audit_entries")
 			got := b.post(path, body)
-			bundbtest.FaultsOf(w.db).Disarm()
+			bundbtest.FaultsOf(w.DB).Disarm()
 			if got.StatusCode < http.StatusInternalServerError || w.rowsWithout(t, "tenon_guesses") != before {
 				t.Errorf("%s: %d %s", path, got.StatusCode, got.body)
 			}

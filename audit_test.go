@@ -28,7 +28,7 @@ import (
 // trail returns every entry, the oldest first.
 func (w *world) trail(t testing.TB, q audit.Query) (all []audit.Record) {
 	t.Helper()
-	_, err := w.Audit.Export(bundbtest.Outside(t.Context()), q, func(r audit.Record) error {
+	_, err := w.Audit.Export(w.DB.AsSystem(bundbtest.Outside(t.Context())), q, func(r audit.Record) error {
 		all = append(all, r)
 		return nil
 	})
@@ -127,7 +127,7 @@ func TestTheJourneyIsInTheTrail(t *testing.T) {
 		own := w.text(t, "SELECT id FROM tenon_organizations")
 		assert.Equal(t, events(w.trail(t, audit.Query{OrganizationID: own})), []string{"OrganizationCreated", "MemberJoined"})
 		assert.NoError(t, w.Drain(t.Context()))
-		summary, err := w.Audit.VerifyAll(t.Context(), func(r audit.Report) error {
+		summary, err := w.Audit.VerifyAll(w.DB.AsSystem(t.Context()), func(r audit.Report) error {
 			assert.Equal(t, r.Tail.Count, 0)
 			return nil
 		})
@@ -150,7 +150,7 @@ func TestPromise1_TheTrailTellsOnlyWhatHappened(t *testing.T) {
 		_, err = w.Auth.Complete(t.Context(), attempt)
 		assert.ErrorIs(t, err, refusal)
 		assert.Len(t, w.trail(t, everywhere()), before)
-		err = w.db.InTx(t.Context(), func(ctx context.Context) error {
+		err = w.DB.InTx(t.Context(), func(ctx context.Context) error {
 			assert.ErrorIs(t, w.Audit.RecordFailure(ctx, audit.Entry{Action: "authz_fail"}), audit.ErrInTransaction)
 			assert.NoError(t, w.Audit.Record(ctx, audit.Entry{Action: "sensitive_update"}))
 			return refusal
@@ -161,7 +161,7 @@ func TestPromise1_TheTrailTellsOnlyWhatHappened(t *testing.T) {
 		assert.Len(t, all, before+1)
 		assert.Equal(t, all[before].Outcome, audit.Failure)
 		refuse.Delete(attempt.UserID())
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := w.Auth.Complete(ctx, attempt)
 			return err
 		})
@@ -261,7 +261,7 @@ func TestADeletedUserIsErasedFromTheTrail(t *testing.T) {
 					}
 				}
 				assert.Equal(t, erased > 4, !keep)
-				summary, err := w.Audit.VerifyAll(t.Context(), func(audit.Report) error { return nil })
+				summary, err := w.Audit.VerifyAll(w.DB.AsSystem(t.Context()), func(audit.Report) error { return nil })
 				assert.NoError(t, err)
 				assert.True(t, summary.Valid(), "the chains are whole")
 				assert.True(t, other.isSignedIn(), "nobody else is concerned")
@@ -465,7 +465,7 @@ func TestMaintainPrunesTheTrail(t *testing.T) {
 		assert.Equal(t, w.count(t, "tenon_audit_entries"), 0)
 		w.signedIn(t, "bob@example.com")
 		assert.NoError(t, w.Drain(t.Context()))
-		summary, err := w.Audit.VerifyAll(t.Context(), func(audit.Report) error { return nil })
+		summary, err := w.Audit.VerifyAll(w.DB.AsSystem(t.Context()), func(audit.Report) error { return nil })
 		assert.NoError(t, err)
 		assert.True(t, summary.Valid(), "it goes on from the checkpoint")
 	}, func(c *tenon.Config) { c.Audit = &tenon.AuditConfig{Retention: 30 * 24 * time.Hour} })

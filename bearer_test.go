@@ -113,7 +113,7 @@ func TestR14_AnOlderTokenOverTheWireEndsTheSession(t *testing.T) {
 	}
 	each(t, func(t *testing.T, w *world) {
 		w.user(t, email)
-		user, _, err := authbun.New(w.db).UserByEmail(t.Context(), strings.ToLower(email))
+		user, _, err := authbun.New(w.DB).UserByEmail(t.Context(), strings.ToLower(email))
 		assert.NoError(t, err)
 		p := w.signedInProgram(t, email)
 		thief := *p

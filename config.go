@@ -34,6 +34,10 @@ const DefaultMountPath = "/api/auth"
 type Config struct {
 	// DB is the host's database, opened with bundb/sqlite or bundb/postgres.
 	DB *bundb.DB
+	// SecuredTables are the host's own tables with row security, where DB has it: Ready,
+	// Migrate and Run refuse to start unless their policies are in force, too. See
+	// RowSecuritySQL. Defaults to none.
+	SecuredTables []bundb.SecuredTable
 	// KMS wraps the keys that seal secrets. There is no default: a key that
 	// nobody keeps is data lost. Development uses DevelopmentKMS.
 	KMS crypto.KMS

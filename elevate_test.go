@@ -61,7 +61,7 @@ func TestOneMoreSignInIsAtomic(t *testing.T) {
 			return assert.Must(w.Auth.ProvePassword(t.Context(), auth.SignInParams{Email: email, Password: password}))(t)
 		}
 		a := attempt(t)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := w.Auth.Complete(ctx, a)
 			return err
 		})

@@ -111,7 +111,7 @@ func TestR7_KnownAndUnknownAreAlikeAtTheCap(t *testing.T) {
 			w.browser(t).signIn("warm@example.com") // loads keys that grew old
 			for _, to := range everybody {
 				b := w.browser(t)
-				counts[to] = bundbtest.FaultsOf(w.db).Count(func() { shapes[to] = shape(b.post("/sign-in/email", wrong(to)), to) })
+				counts[to] = bundbtest.FaultsOf(w.DB).Count(func() { shapes[to] = shape(b.post("/sign-in/email", wrong(to)), to) })
 			}
 			for _, to := range everybody[1:] {
 				if shapes[to] != shapes[known] || counts[to] != counts[known] {
@@ -278,14 +278,14 @@ func TestUnlockIsAtomic(t *testing.T) {
 		bundbtest.ClockOf(w.db).Advance(6 * time.Hour)
 		w.browser(t).signIn(email)
 		link := w.link(t, email)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := w.Auth.UnlockByMail(ctx, link)
 			return err
 		})
 		user, _, err := w.signedInUser(t)
 		assert.NoError(t, err)
 		grant := auth.Grant{UserID: user.ID, SecurityVersion: user.SecurityVersion}
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := w.Auth.RememberDevice(ctx, grant, "")
 			return err
 		})

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/internal/client"
 	"github.com/tenon-go/tenon/internal/cookie"
 	"github.com/tenon-go/tenon/internal/openapi"
 	"github.com/tenon-go/tenon/internal/page"
 	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/ratelimit"
 	"github.com/tenon-go/tenon/session"
@@ -124,7 +126,21 @@ func (a *App) identify(next http.Handler) http.Handler {
 // Requests without one pass. A request that changes something is refused if a
 // page of another site sent it.
 func (a *App) Middleware(next http.Handler) http.Handler {
-	return a.identify(a.origins.Handler(next))
+	return a.identify(a.origins.Handler(a.scoped(next)))
+}
+
+// scoped opens the rows of the organization that a request of the host is about to its
+// statements.
+func (a *App) scoped(next http.Handler) http.Handler {
+	if !a.DB.RowSecurity() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if caller, ok := principal.FromContext(r.Context()); ok {
+			r = r.WithContext(bundb.ForOrganization(r.Context(), caller.OrganizationID))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // RequireUser is Middleware that lets signed-in users through and answers

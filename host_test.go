@@ -24,7 +24,7 @@ func TestRequireUserGuardsTheHostsRoutes(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.signedIn(t, email)
 		down := w.cfg
-		down.DB = bundbtest.Broken(t, w.db)
+		down.DB = bundbtest.Broken(t, w.DB)
 		broken, err := tenon.New(down)
 		assert.NoError(t, err)
 		call := func(app *tenon.App, method, cookie, site string) *httptest.ResponseRecorder {

@@ -88,7 +88,7 @@ func TestSuperusersWhoBanEachOtherDoNotDeadlock(t *testing.T) {
 	root, ada := w.signedIn(t, rootEmail), w.signedIn(t, email)
 	ids := []string{root.idOf(), ada.idOf()}
 	assert.Equal(t, root.admin("set-role", map[string]any{"userId": ids[1], "role": "admin"}).StatusCode, http.StatusOK)
-	barrier := bundbtest.FaultsOf(w.db).StallOn("FOR NO KEY UPDATE", 2)
+	barrier := bundbtest.FaultsOf(w.DB).StallOn("FOR NO KEY UPDATE", 2)
 	results := make(chan error, 2)
 	for i := range 2 {
 		go func() {

@@ -16,6 +16,7 @@ import (
 	"github.com/tenon-go/tenon/auth/invited"
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
@@ -126,7 +127,7 @@ func TestR21_OfConcurrentAcceptsOneSucceeds(t *testing.T) {
 // newcomers is the service that App keeps behind its handler.
 func (w *world) newcomers(t *testing.T) *invited.Service {
 	t.Helper()
-	return assert.Must(invited.New(authbun.New(w.db), invited.Config{
+	return assert.Must(invited.New(authbun.New(w.DB), invited.Config{
 		Users: w.Auth, Invitations: offers{w}, SignInURL: base, Now: w.db.Now,
 	}))(t)
 }
@@ -226,7 +227,7 @@ func TestPromise1_InvitationsAndTeamsAreAtomic(t *testing.T) {
 			caller := w.principalOf(t, owner)
 			made := assert.Must(w.Teams.Create(t.Context(), caller, caller.OrganizationID, "One"))(t)
 			return func(ctx context.Context) error {
-				return w.db.InTx(ctx, func(ctx context.Context) error {
+				return w.DB.InTx(ctx, func(ctx context.Context) error {
 					return errors.Join(
 						drop(w.Teams.Rename(ctx, caller, made.OrganizationID, made.ID, "Two")),
 						drop(w.Teams.AddMember(ctx, caller, made.OrganizationID, made.ID, caller.UserID)),
@@ -241,7 +242,7 @@ func TestPromise1_InvitationsAndTeamsAreAtomic(t *testing.T) {
 			each(t, func(t *testing.T, w *world) {
 				w.cfg.TeamHooks.MemberAdded = func(context.Context, team.MemberChanged) error { return nil }
 				op := prepared(t, w, w.signedIn(t, email), w.signedIn(t, guestEmail))
-				bundbtest.RequireAtomic(t, w.db, op)
+				bundbtest.RequireAtomic(t, w.DB, op)
 			})
 		})
 	}
@@ -261,6 +262,7 @@ func TestR21_AnAcceptanceWaitsForTheInvitersDemotion(t *testing.T) {
 				t.Parallel()
 				w := newWorld(t, bundbtest.Postgres(t, tenon.Schemas()...))
 				owner, admin, guest := w.signedIn(t, email), w.signedIn(t, "cem@example.com"), w.signedIn(t, guestEmail)
+				org := owner.organization()
 				id, _ := owner.invites("cem@example.com", map[string]any{"role": "admin"})
 				admin.post(pathAccept, map[string]any{"invitationId": id}).must(t, http.StatusOK, "")
 				id, _ = admin.invites(guestEmail)
@@ -270,7 +272,7 @@ func TestR21_AnAcceptanceWaitsForTheInvitersDemotion(t *testing.T) {
 					return err
 				}
 				apply := func(ctx context.Context) error {
-					_, err := w.db.Statement(change).Exec(ctx)
+					_, err := w.DB.Statement(change).Exec(rowscope.Within(ctx, org))
 					return err
 				}
 				accepted := "tenon_members WHERE user_id = '" + caller.UserID + "' AND role = 'member'"

@@ -102,12 +102,29 @@ func newWorld(t *testing.T, db *bundb.DB, change ...func(*tenon.Config)) *world 
 	for _, f := range change {
 		f(&w.cfg)
 	}
+	w.start(t)
+	if bundbtest.RowSecurity(w.cfg.DB) && !w.cfg.DB.RowSecurity() {
+		w.secure(t)
+	}
+	return w
+}
+
+// start makes the App and the tables.
+func (w *world) start(t *testing.T) {
+	t.Helper()
 	app, err := tenon.New(w.cfg)
 	assert.NoError(t, err)
 	_, err = app.Migrate(t.Context())
 	assert.NoError(t, err)
 	w.App = app
-	return w
+}
+
+// secure makes the App anew, on the same data, with row security. w.db stays that of the
+// owner of the tables, who sees everything.
+func (w *world) secure(t *testing.T) {
+	t.Helper()
+	w.cfg.DB = bundbtest.Secured(t, w.db, tenon.Secured()...)
+	w.start(t)
 }
 
 // browser is a client with its own cookies.

@@ -149,14 +149,14 @@ func TestNewsDoNotWaitForWhoIsBeingDeleted(t *testing.T) {
 	c := newCompany(t, w)
 	admin, owner := c.caller("admin"), c.caller("owner")
 	results := make(chan error, 1)
-	parked := bundbtest.FaultsOf(w.db).StallOn("owner_id = '"+owner.UserID, 1)
+	parked := bundbtest.FaultsOf(w.DB).StallOn("owner_id = '"+owner.UserID, 1)
 	go func() {
 		results <- w.Auth.DeleteUser(bundbtest.Flow(context.WithoutCancel(t.Context())), auth.Deletion{UserID: owner.UserID})
 	}()
 	parked.Wait(t)                                                  // the owner is locked, the organization not yet
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // whoever waits in a circle fails instead
 	defer cancel()
-	assert.NoError(t, w.db.InTx(ctx, func(ctx context.Context) error {
+	assert.NoError(t, w.DB.InTx(ctx, func(ctx context.Context) error {
 		_, err := w.Organizations.RemoveMember(ctx, admin, c.id, c.members["other"].ID)
 		parked.Release()
 		return err

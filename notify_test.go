@@ -70,7 +70,7 @@ func TestNewsOfAChangeCommitWithIt(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		b := w.signedIn(t, email)
-		bundbtest.FaultsOf(w.db).FailOn("tenon_notifications")
+		bundbtest.FaultsOf(w.DB).FailOn("tenon_notifications")
 		assert.Equal(t, b.changePassword(password, newPassword).StatusCode, http.StatusInternalServerError)
 		assert.Len(t, b.notifications(), 0)
 		assert.Equal(t, w.mails(t, email), []string{"verify-email"})

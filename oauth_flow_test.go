@@ -264,7 +264,7 @@ func TestR1_NothingInFlightAtAProviderOutlivesAReset(t *testing.T) {
 			w.browser(t).social(i)
 			b := w.browser(t)
 			back := i.Visit(b.begin("acme", nil))
-			barrier := bundbtest.FaultsOf(db).StallOn("second_factor_at IS NOT NULL", 1)
+			barrier := bundbtest.FaultsOf(w.DB).StallOn("second_factor_at IS NOT NULL", 1)
 			done := make(chan answer, 1)
 			go func() { done <- b.comeBack(back) }()
 			barrier.Wait(t)

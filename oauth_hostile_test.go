@@ -64,7 +64,7 @@ func TestR1_NobodyIsLinkedByAnAddressThatTheOwnerLeft(t *testing.T) {
 			owner := w.text(t, "SELECT id FROM tenon_users WHERE email = 'ada@example.com'")
 			i.is("stranger", email)
 			back := i.Visit(w.browser(t).beginBearer(t, flowOfApp()))
-			barrier := bundbtest.FaultsOf(db).StallOn("KEY SHARE", 1)
+			barrier := bundbtest.FaultsOf(w.DB).StallOn("KEY SHARE", 1)
 			done := make(chan answer, 1)
 			go func() { done <- w.browser(t).comeBack(back) }()
 			barrier.Wait(t)

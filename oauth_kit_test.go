@@ -64,7 +64,7 @@ func (i *idp) is(subject, address string) {
 }
 
 // store is that of the App.
-func (i *idp) store(w *world) oauth.Store { return oauthbun.NewStore(w.db) }
+func (i *idp) store(w *world) oauth.Store { return oauthbun.NewStore(w.DB) }
 
 // begin starts a flow and returns the provider's page.
 func (b *browser) begin(id string, body map[string]any) string {

@@ -318,11 +318,11 @@ func TestPromise1_LinkingIsAllOrNothing(t *testing.T) {
 		c := w.caller(t, b)
 		nonce := assert.Must(p.svc.NewNonce(t.Context(), "acme"))(t).Value.Reveal()
 		app := oauth.NativeParams{Provider: "acme", Nonce: nonce, IDToken: token.NewSecret(p.acme.IDToken(nonce))}
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error { return p.svc.LinkNative(ctx, c, app) })
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error { return p.svc.LinkNative(ctx, c, app) })
 		assert.Equal(t, w.count(t, "tenon_oauth_links"), 1)
 		c = w.caller(t, b)
 		id, _ := b.accounts()[1]["id"].(string)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error { return p.svc.Unlink(ctx, c, id) })
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error { return p.svc.Unlink(ctx, c, id) })
 		assert.Equal(t, w.count(t, "tenon_oauth_links"), 0)
 	})
 }

@@ -45,7 +45,7 @@ func TestPromise1_SigningInByAProviderIsAtomic(t *testing.T) {
 			p := i.brought(t)
 			_, err := i.svc.SignInNative(t.Context(), oauth.NativeParams{Provider: "acme", IDToken: token.NewSecret("x"), Nonce: p.Nonce}) // reads the keys
 			assert.True(t, err != nil, "no ID token")
-			bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+			bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 				_, err := i.svc.SignInNative(ctx, p)
 				return err
 			})
@@ -53,7 +53,7 @@ func TestPromise1_SigningInByAProviderIsAtomic(t *testing.T) {
 		assert.Equal(t, w.count(t, "tenon_oauth_links"), 4)
 		i.SetAccount(oauthtest.Account{Subject: "warm"})
 		code := w.handedOff(t, i, w.browser(t))
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := i.svc.Redeem(ctx, oauth.RedeemParams{Code: code, Verifier: verifier})
 			return err
 		})
@@ -90,7 +90,7 @@ func TestPromise1_NobodyAsksAProviderInsideATransaction(t *testing.T) {
 				return err
 			},
 		} {
-			assert.ErrorIs(t, w.db.InTx(t.Context(), call), auth.ErrInTransaction)
+			assert.ErrorIs(t, w.DB.InTx(t.Context(), call), auth.ErrInTransaction)
 		}
 		assert.Equal(t, i.Called("/keys")+i.Called("/token")+i.Called("/.well-known/openid-configuration"), 0)
 	})

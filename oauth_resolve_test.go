@@ -184,7 +184,7 @@ func TestR4_AnUnprovenUserIsStrippedBeforeTheyAreLinked(t *testing.T) {
 	t.Parallel()
 	eachIDP(t, func(t *testing.T, w *world, i *idp) {
 		user := w.imported(t, email)
-		assert.NoError(t, w.db.InTx(t.Context(), func(ctx context.Context) error {
+		assert.NoError(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
 			return i.store(w).AddLink(ctx, oauth.Link{
 				ID: "0192f0c1-7b6e-7d2a-8d3e-000000000001", UserID: user.ID, Provider: "acme", Identity: oauth.Identity{Issuer: i.URL, Subject: "stranger"},
 				CreatedAt: w.db.Now(), LastUsedAt: w.db.Now(),
@@ -209,7 +209,7 @@ func TestR4_AnUnprovenUserWithALinkProvesTheMailboxByIt(t *testing.T) {
 	t.Parallel()
 	eachIDP(t, func(t *testing.T, w *world, i *idp) {
 		user := w.imported(t, email)
-		assert.NoError(t, w.db.InTx(t.Context(), func(ctx context.Context) error {
+		assert.NoError(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
 			return i.store(w).AddLink(ctx, oauth.Link{
 				ID: "0192f0c1-7b6e-7d2a-8d3e-000000000001", UserID: user.ID, Provider: "acme", Identity: oauth.Identity{Issuer: i.URL, Subject: "1"},
 				CreatedAt: w.db.Now(), LastUsedAt: w.db.Now(),
@@ -403,9 +403,9 @@ func TestPromise1_ResolvingIsAllOrNothing(t *testing.T) {
 				b := w.browser(t)
 				back := i.Visit(b.begin("acme", nil))
 				before := w.rowsWithout(t, "tenon_one_time_tokens")
-				bundbtest.FaultsOf(w.db).FailAt(k)
+				bundbtest.FaultsOf(w.DB).FailAt(k)
 				got := b.comeBack(back)
-				bundbtest.FaultsOf(w.db).Disarm()
+				bundbtest.FaultsOf(w.DB).Disarm()
 				if got.StatusCode < http.StatusInternalServerError {
 					break
 				}

@@ -230,7 +230,7 @@ func TestPromise12_AnOutageIsNoAnswer(t *testing.T) {
 		b := w.signedIn(t, email)
 		other, _ := b.post("/organization/create", map[string]any{"name": "O", "slug": "o", "keepCurrentActiveOrganization": true}).decode(t)["id"].(string)
 		site := w.RequirePermission("ac", "read")(http.HandlerFunc(whereAmI))
-		faults := bundbtest.FaultsOf(w.db)
+		faults := bundbtest.FaultsOf(w.DB)
 		for k := 1; k <= 2; k++ {
 			faults.CutAt(k)
 			got := b.call(site, "/app/", map[string][]string{"X-Organization-Id": {other}})
@@ -255,7 +255,7 @@ func TestR18_ARequestWithAPermissionIsOneStatement(t *testing.T) {
 		read := w.RequirePermission("invoices", "read")(http.HandlerFunc(whereAmI))
 		for who, first := range map[*browser]int{b: 1, bob: 2} { // an own role is read once
 			for _, want := range []int{first, 1, 1} {
-				count := bundbtest.FaultsOf(w.db).Count(func() {
+				count := bundbtest.FaultsOf(w.DB).Count(func() {
 					assert.Equal(t, who.call(read, "/app/", nil).StatusCode, http.StatusOK)
 				})
 				assert.Equal(t, count, want)
@@ -287,8 +287,8 @@ func TestPromise1_AHostsTransactionTakesMembersBack(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.signedIn(t, email)
 		id, user := b.active(), b.idOf()
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
-			return w.db.InTx(ctx, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
+			return w.DB.InTx(ctx, func(ctx context.Context) error {
 				if _, err := w.Organizations.OfferOwnership(ctx, &principal.Principal{UserID: user, SessionID: "s", Assurance: 1}, id, user); err != nil {
 					return err
 				}

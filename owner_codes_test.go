@@ -74,7 +74,7 @@ func TestR7_AnAddressThatIsTakenLooksFree(t *testing.T) {
 			b := w.signedInByCode(t, "me"+next)
 			present := w.mailedCode(t, b, "me"+next, "email-verification")
 			b.requestEmail("warm@example.com", otherCode(present))
-			counts[next] = bundbtest.FaultsOf(w.db).Count(func() {
+			counts[next] = bundbtest.FaultsOf(w.DB).Count(func() {
 				shapes[next] = shape(b.requestEmail(next, present), next) + shape(b.changeEmail(next, "000000"), next)
 			})
 		}

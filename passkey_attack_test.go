@@ -189,7 +189,7 @@ func TestAClonedPasskeyIsRefusedAndTold(t *testing.T) {
 		assert.NoError(t, err)
 		w.cfg.Passkeys = passkeybun.New(passkey.Config{Hooks: passkey.Hooks{
 			PasskeyCloned: func(ctx context.Context, e passkey.Cloned) error {
-				assert.True(t, w.db.InTransaction(ctx), "the hook has a transaction")
+				assert.True(t, w.DB.InTransaction(ctx), "the hook has a transaction")
 				_, err := w.db.Statement("INSERT INTO clones VALUES (?, ?)").Exec(ctx, e.Passkey.ID, e.Counter)
 				return err
 			},
@@ -292,7 +292,7 @@ func TestR1_APasskeyStalledBeforeTheDoor(t *testing.T) {
 				visitor := w.browser(t)
 				response := visitor.assertion(a)
 				sessions := w.count(t, "tenon_sessions")
-				barrier := bundbtest.FaultsOf(w.db).StallOn("BEGIN", 1)
+				barrier := bundbtest.FaultsOf(w.DB).StallOn("BEGIN", 1)
 				done := make(chan answer, 1)
 				go func() { done <- visitor.authenticate(response) }()
 				barrier.Wait(t)

@@ -27,8 +27,8 @@ type elevations struct{ account.Sessions }
 // passkeyService is the service behind the routes of w, with hooks.
 func (w *world) passkeyService(t testing.TB, hooks passkey.Hooks) *passkey.Service {
 	t.Helper()
-	svc, err := passkey.New(passkeybun.NewStore(w.db), passkey.Config{
-		Auth: w.Auth, Users: authbun.New(w.db), Sessions: elevations{}, BaseURL: base, Now: w.db.Now, Hooks: hooks,
+	svc, err := passkey.New(passkeybun.NewStore(w.DB), passkey.Config{
+		Auth: w.Auth, Users: authbun.New(w.DB), Sessions: elevations{}, BaseURL: base, Now: w.db.Now, Hooks: hooks,
 	})
 	assert.NoError(t, err)
 	return svc
@@ -53,20 +53,20 @@ func TestPromise1_PasskeysAreAtomic(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b, a := w.withPasskey(t, email)
 		svc := w.passkeyService(t, passkey.Hooks{})
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, _, err := svc.BeginSignIn(ctx, "", false)
 			return err
 		})
 		proved, err := svc.Prove(t.Context(), begun(t, svc, a))
 		assert.NoError(t, err)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := svc.Enter(ctx, proved)
 			return err
 		})
 		assert.Equal(t, w.signCount(t), 1)
 
 		c := w.caller(t, b)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := svc.BeginRegistration(ctx, c, "")
 			return err
 		})
@@ -74,18 +74,18 @@ func TestPromise1_PasskeysAreAtomic(t *testing.T) {
 		assert.NoError(t, err)
 		response := answerTo(t, options, passkeytest.New(base).Create)
 		var added passkey.Passkey
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			// Inside one transaction the ceremony comes back with it.
-			return w.db.InTx(ctx, func(ctx context.Context) error {
+			return w.DB.InTx(ctx, func(ctx context.Context) error {
 				added, err = svc.Register(ctx, c, response, "Second")
 				return err
 			})
 		})
 		assert.Equal(t, w.count(t, "tenon_passkeys"), 2)
 		c = w.caller(t, b)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error { return svc.Delete(ctx, c, added.ID) })
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error { return svc.Delete(ctx, c, added.ID) })
 		assert.Equal(t, w.count(t, "tenon_passkeys"), 1)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error { return svc.Forget(ctx, c.Principal.UserID) })
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error { return svc.Forget(ctx, c.Principal.UserID) })
 	}, withPasskeys)
 }
 
@@ -112,7 +112,7 @@ func TestPromise1_PasskeysAndTheHostsTransaction(t *testing.T) {
 		assert.True(t, b.isSignedIn() && len(b.passkeys()) == 1, "nothing was changed")
 
 		answer := begun(t, svc, a)
-		assert.ErrorIs(t, w.db.InTx(t.Context(), func(ctx context.Context) error {
+		assert.ErrorIs(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
 			_, err := svc.StepUp(ctx, c, answer.Response)
 			assert.ErrorIs(t, err, auth.ErrInTransaction)
 			_, err = svc.SignIn(ctx, answer)
@@ -120,7 +120,7 @@ func TestPromise1_PasskeysAndTheHostsTransaction(t *testing.T) {
 		}), auth.ErrInTransaction)
 		proved, err := svc.Prove(t.Context(), answer)
 		assert.NoError(t, err)
-		assert.ErrorIs(t, w.db.InTx(t.Context(), func(ctx context.Context) error {
+		assert.ErrorIs(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
 			_, err := svc.Enter(ctx, proved)
 			assert.NoError(t, err)
 			return no

@@ -497,12 +497,12 @@ func TestPromise1_PasswordlessIsAtomic(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		b := w.browser(t)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			w.later()
 			_, err := w.Passwordless.SendLink(ctx, passwordless.LinkParams{Email: email})
 			return err
 		})
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			w.later()
 			_, err := w.Passwordless.SendCode(ctx, passwordless.SendCodeParams{Email: email, Purpose: passwordless.PurposeSignIn})
 			return err
@@ -511,7 +511,7 @@ func TestPromise1_PasswordlessIsAtomic(t *testing.T) {
 		for _, to := range []string{email, "eve@example.com"} { // somebody new, and somebody unproven
 			bundbtest.ClockOf(w.db).Advance(time.Hour)
 			link := w.magicLink(t, b, to)
-			bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+			bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 				_, err := w.Passwordless.UseLink(ctx, passwordless.UseLinkParams{Token: link})
 				return err
 			})
@@ -525,7 +525,7 @@ func TestR8_CodesAreNotGuessedAtInTransactions(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.browser(t)
 		p := passwordless.CodeParams{Email: email, Code: w.mailedCode(t, b, email, "sign-in"), Flow: b.cookie("flow")}
-		assert.ErrorIs(t, w.db.InTx(t.Context(), func(ctx context.Context) error {
+		assert.ErrorIs(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
 			_, err := w.Passwordless.SignIn(ctx, passwordless.SignInParams{CodeParams: p})
 			return err
 		}), auth.ErrInTransaction)

@@ -33,7 +33,7 @@ func TestR18_TheLookupOfASessionFollowsIndexes(t *testing.T) {
 				"s.created_at, s.last_seen_at, "+later+", "+later+" FROM numbers JOIN (SELECT * FROM tenon_sessions LIMIT 1) AS s ON TRUE",
 		)
 		raw := b.cookie("session")
-		bundbtest.RequirePlans(t, w.db, bundbtest.Planned{
+		bundbtest.RequirePlans(t, w.DB, bundbtest.Planned{
 			Name: "lookup", Args: []any{assert.Must(token.Parse(session.Kind, raw))(t).Selector()},
 			Call:   func(ctx context.Context) error { _, err := w.Sessions.Lookup(ctx, raw); return err },
 			SQLite: "SEARCH m USING COVERING INDEX", Postgres: "tenon_sessions_selector_key",
@@ -49,7 +49,7 @@ func TestR21_AnAcceptanceAsksNothingTwice(t *testing.T) {
 		owner, guest := w.signedIn(t, email), w.signedIn(t, guestEmail)
 		id, _ := owner.invites(guestEmail)
 		caller := &principal.Principal{UserID: guest.idOf(), SessionID: "s", Assurance: 1}
-		sent := bundbtest.FaultsOf(w.db).Record(func() {
+		sent := bundbtest.FaultsOf(w.DB).Record(func() {
 			assert.Must(w.Invitations.Accept(t.Context(), invitation.AcceptParams{Caller: caller, ID: id}))(t)
 		})
 		seen := map[string]bool{}

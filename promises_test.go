@@ -27,7 +27,7 @@ func TestPromise1_SignUpIsAtomic(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		n := 0
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			n++
 			_, err := w.Auth.SignUp(ctx, auth.SignUpParams{Name: "Ada", Email: fmt.Sprintf("ada%d@example.com", n), Password: password})
 			return err
@@ -43,7 +43,7 @@ func TestPromise1_ProofIsAtomic(t *testing.T) {
 		result, err := w.Auth.SignUp(t.Context(), auth.SignUpParams{Name: "Ada", Email: email, Password: password})
 		assert.NoError(t, err)
 		link := w.link(t, email)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := w.Auth.VerifyEmail(ctx, auth.VerifyEmailParams{Token: link, Browser: result.Browser.Reveal()})
 			return err
 		})
@@ -57,7 +57,7 @@ func TestPromise1_CompleteIsAtomic(t *testing.T) {
 		w.user(t, email)
 		attempt, err := w.Auth.ProvePassword(t.Context(), auth.SignInParams{Email: email, Password: password})
 		assert.NoError(t, err)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			_, err := w.Auth.Complete(ctx, attempt)
 			return err
 		})
@@ -75,7 +75,7 @@ func TestPromise1_TheHostsRowsJoin(t *testing.T) {
 		refuse := true
 		w := newWorld(t, db, func(c *tenon.Config) {
 			c.AuthHooks.UserCreated = func(ctx context.Context, e auth.UserCreated) error {
-				if _, err := db.Statement("INSERT INTO profiles (user_id) VALUES (?)").Exec(ctx, e.User.ID); err != nil {
+				if _, err := c.DB.Statement("INSERT INTO profiles (user_id) VALUES (?)").Exec(ctx, e.User.ID); err != nil {
 					return err
 				}
 				if refuse {
@@ -103,7 +103,7 @@ func TestPromise1_SignUpJoinsTheHostsTransaction(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		stop := errors.New("stop")
-		err := w.db.InTx(t.Context(), func(ctx context.Context) error {
+		err := w.DB.InTx(t.Context(), func(ctx context.Context) error {
 			_, err := w.Auth.SignUp(ctx, auth.SignUpParams{Name: "Ada", Email: email, Password: password})
 			assert.NoError(t, err)
 			_, _, err = w.Auth.SignIn(ctx, auth.SignInParams{Email: email, Password: password})
@@ -185,7 +185,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 		b := w.signedIn(t, email)
 		b.post("/sign-in/email", credentials(email, "not this one"))
 		b.post("/verify-email?token="+w.link(t, email), map[string]any{})
-		bundbtest.FaultsOf(w.db).FailAt(1)
+		bundbtest.FaultsOf(w.DB).FailAt(1)
 		b.signUp("bob@example.com")
 		logged := w.logs.String()
 		assert.Contains(t, logged, `"level"`)
@@ -204,7 +204,7 @@ func TestPromise12_OutageFailsClosedAndRecovers(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.signedIn(t, email)
 		down := *w
-		down.cfg.DB = bundbtest.Broken(t, w.db)
+		down.cfg.DB = bundbtest.Broken(t, w.DB)
 		app, err := tenon.New(down.cfg)
 		assert.NoError(t, err)
 		down.App = app
@@ -231,12 +231,12 @@ func TestPromise12_ACutConnectionRecoversWithoutRestart(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		b := w.signedIn(t, email)
 		for k := 1; k <= 4; k++ {
-			bundbtest.FaultsOf(w.db).CutAt(k)
+			bundbtest.FaultsOf(w.DB).CutAt(k)
 			got := b.signIn(email)
 			if got.StatusCode != http.StatusOK && got.StatusCode != http.StatusServiceUnavailable {
 				t.Errorf("cut at %d: %d %s", k, got.StatusCode, got.body)
 			}
-			bundbtest.FaultsOf(w.db).Disarm()
+			bundbtest.FaultsOf(w.DB).Disarm()
 		}
 		bundbtest.ClockOf(w.db).Advance(time.Minute)
 		assert.Equal(t, b.signIn(email).StatusCode, http.StatusOK)

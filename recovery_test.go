@@ -188,7 +188,7 @@ func (w *world) alike(t *testing.T, name string, addresses []string, do func(b *
 		b := w.browser(t)
 		// What the address before left is not this one's work.
 		assert.NoError(t, w.Drain(t.Context()))
-		counts[to] = bundbtest.FaultsOf(w.db).Count(func() { shapes[to] = shape(do(b, to), to) })
+		counts[to] = bundbtest.FaultsOf(w.DB).Count(func() { shapes[to] = shape(do(b, to), to) })
 	}
 	for _, to := range addresses[1:] {
 		if first := addresses[0]; shapes[to] != shapes[first] || counts[to] != counts[first] {
@@ -457,13 +457,13 @@ func TestPromise1_ResetIsAtomic(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.signedIn(t, email)
 		w.imported(t, "eve@example.com")
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			bundbtest.ClockOf(w.db).Advance(2 * time.Minute)
 			return w.Recovery.Request(ctx, recovery.RequestParams{Email: email})
 		})
 		for _, to := range []string{email, "eve@example.com"} {
 			link := w.newResetLink(t, to)
-			bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+			bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 				return w.Recovery.Reset(ctx, recovery.ResetParams{Token: link, NewPassword: newPassword})
 			})
 		}
@@ -476,7 +476,7 @@ func TestResetJoinsTheHostsTransaction(t *testing.T) {
 		b := w.user(t, email)
 		link := w.newResetLink(t, email)
 		stop := errors.New("stop")
-		assert.ErrorIs(t, w.db.InTx(t.Context(), func(ctx context.Context) error {
+		assert.ErrorIs(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
 			assert.NoError(t, w.Recovery.Reset(ctx, recovery.ResetParams{Token: link, NewPassword: newPassword}))
 			return stop
 		}), stop)

@@ -83,7 +83,7 @@ func TestPromise1_AResetOfSecondFactorsIsAtomic(t *testing.T) {
 		b := w.signedIn(t, email)
 		id := b.idOf()
 		w.trusting(t, w.enrol(t, b), email)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error {
 			return w.TwoFactor.Reset(ctx, twofactor.ResetParams{UserID: id, ActorID: "root"})
 		})
 	})

@@ -42,7 +42,7 @@ func TestR4_R7_KnownAndUnknownAddressesAreAlike(t *testing.T) {
 		assert.NoError(t, err)
 		// The decoy and the cached keys are there from the first sign-in on.
 		w.browser(t).signIn("warm@example.com")
-		faults := bundbtest.FaultsOf(w.db)
+		faults := bundbtest.FaultsOf(w.DB)
 		for _, step := range []struct {
 			name string
 			do   func(b *browser, to string) answer
@@ -86,7 +86,7 @@ func TestR4_SignUpThenSignInWithTheSamePassword(t *testing.T) {
 			b := w.browser(t)
 			body := credentials(to, "typed by a stranger")
 			body["name"] = "Stranger"
-			counts[to] = bundbtest.FaultsOf(w.db).Count(func() {
+			counts[to] = bundbtest.FaultsOf(w.DB).Count(func() {
 				shapes[to] = shape(b.post("/sign-up/email", body), to) + shape(b.post("/sign-in/email", credentials(to, "typed by a stranger")), to)
 			})
 		}
@@ -189,7 +189,7 @@ func (h stallingHasher) Verify(ctx context.Context, hash, prepared string) (matc
 // and the door waits to open.
 func (w *world) signInStalled(t *testing.T, b *browser) (*bundbtest.Barrier, <-chan answer) {
 	t.Helper()
-	hasher := stallingHasher{passwordtest.New(t), bundbtest.FaultsOf(w.db), make(chan *bundbtest.Barrier, 1)}
+	hasher := stallingHasher{passwordtest.New(t), bundbtest.FaultsOf(w.DB), make(chan *bundbtest.Barrier, 1)}
 	w.cfg.Passwords = hasher
 	app, err := tenon.New(w.cfg)
 	assert.NoError(t, err)
@@ -234,7 +234,7 @@ func TestR1_StallAfterTheGuard(t *testing.T) {
 	db := bundbtest.Postgres(t, tenon.Schemas()...)
 	w := newWorld(t, db)
 	b := w.user(t, email)
-	barrier := bundbtest.FaultsOf(db).StallOn("INSERT INTO tenon_sessions", 1)
+	barrier := bundbtest.FaultsOf(w.DB).StallOn("INSERT INTO tenon_sessions", 1)
 	done, changed := make(chan answer), make(chan error)
 	go func() { done <- b.signIn(email) }()
 	barrier.Wait(t)
@@ -265,7 +265,7 @@ func TestR1_ARehashStalledAcrossAResetDoesNotReviveThePassword(t *testing.T) {
 		app, err := tenon.New(w.cfg)
 		assert.NoError(t, err)
 		w.App = app
-		barrier := bundbtest.FaultsOf(w.db).StallOn("UPDATE tenon_credentials", 1)
+		barrier := bundbtest.FaultsOf(w.DB).StallOn("UPDATE tenon_credentials", 1)
 		done := make(chan answer)
 		go func() { done <- b.signIn(email) }()
 		barrier.Wait(t)
@@ -280,8 +280,8 @@ func TestR1_ARehashStalledAcrossAResetDoesNotReviveThePassword(t *testing.T) {
 // reset does what a reset of the password will do: another hash and a raised
 // version, in one transaction.
 func (w *world) reset(ctx context.Context, to string) error {
-	return w.db.InTx(ctx, func(ctx context.Context) error {
-		user, _, err := authbun.New(w.db).UserByEmail(ctx, strings.ToLower(email))
+	return w.DB.InTx(ctx, func(ctx context.Context) error {
+		user, _, err := authbun.New(w.DB).UserByEmail(ctx, strings.ToLower(email))
 		if err != nil {
 			return err
 		}
@@ -296,7 +296,7 @@ func (w *world) reset(ctx context.Context, to string) error {
 		if _, err := w.db.Statement("UPDATE tenon_credentials SET password = ? WHERE user_id = ?").Exec(ctx, sealed, user.ID); err != nil {
 			return err
 		}
-		_, err = authbun.New(w.db).RaiseVersion(ctx, user.ID)
+		_, err = authbun.New(w.DB).RaiseVersion(ctx, user.ID)
 		return err
 	})
 }

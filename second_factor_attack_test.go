@@ -157,7 +157,7 @@ func TestR7_ASecondFactorShowsToNobodyWithoutThePassword(t *testing.T) {
 					body["type"] = "sign-in"
 				}
 				b := w.browser(t)
-				counts[to] = bundbtest.FaultsOf(w.db).Count(func() { answers[to] = shape(b.post(path, body), to) })
+				counts[to] = bundbtest.FaultsOf(w.DB).Count(func() { answers[to] = shape(b.post(path, body), to) })
 			}
 			assert.Equal(t, answers[enrolled], answers[unknown])
 			assert.Equal(t, answers[enrolled], answers[plain])

@@ -114,9 +114,9 @@ func TestASVS16_4_1_NothingSentIsInTheLog(t *testing.T) {
 			r := b.request(o.method, o.path, "application/json", strings.NewReader(`{"email":"forged@example.com"}`))
 			r.Header["User-Agent"], r.Header["X-Request-Id"] = []string{forged}, []string{forged}
 			r.Header.Set("Cookie", "tenon_dev_session=forged")
-			bundbtest.FaultsOf(w.db).FailAt(1) // a failure has a record
+			bundbtest.FaultsOf(w.DB).FailAt(1) // a failure has a record
 			b.do(r)
-			bundbtest.FaultsOf(w.db).Disarm()
+			bundbtest.FaultsOf(w.DB).Disarm()
 		}
 		assert.Contains(t, w.logs.String(), `"route"`)
 		assert.NotContains(t, w.logs.String(), "forged")

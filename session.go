@@ -35,7 +35,7 @@ func (a *App) wireSession() error {
 		return err
 	}
 	a.sessionHTTP, err = session.NewHandler(a.Sessions, session.HandlerConfig{
-		Finder:  finder,
+		Finder: finder, RowSecurity: a.DB.RowSecurity(),
 		BaseURL: a.cfg.BaseURL, TrustedOrigins: a.cfg.TrustedOrigins, BearerOrigins: a.cfg.BearerOrigins, Logger: a.cfg.Logger,
 		MultiSession: a.cfg.MultiSession, MaxPerBrowser: a.cfg.MaxSessionsPerBrowser,
 	})

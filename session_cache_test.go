@@ -24,7 +24,7 @@ func twoProcesses(t *testing.T, fn func(t *testing.T, a, b *world, age *atomic.I
 		age := &atomic.Int64{}
 		cache := &sessioncache.Config{Monotonic: func() time.Duration { return time.Duration(age.Load()) }}
 		a := newWorld(t, db, func(c *tenon.Config) { c.SessionCache = cache })
-		b := newWorld(t, bundbtest.Reopen(t, db), func(c *tenon.Config) { c.SessionCache, c.KMS = cache, a.cfg.KMS })
+		b := newWorld(t, bundbtest.Reopen(t, a.DB), func(c *tenon.Config) { c.SessionCache, c.KMS = cache, a.cfg.KMS })
 		fn(t, a, b, age)
 	})
 }

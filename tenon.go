@@ -1,10 +1,12 @@
 package tenon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/tenon-go/tenon/audit"
 	"github.com/tenon-go/tenon/audit/auditbun"
@@ -142,16 +144,60 @@ func Schemas(with ...Feature) []bundb.Schema {
 	return schemas
 }
 
+// Secured returns whose the rows of the tables of the packages in use are, for row
+// security; see [RowSecuritySQL]. Tables that are not among them belong to no
+// organization, such as those of users and their sessions.
+func Secured() []bundb.SecuredTable {
+	return slices.Concat(tenancybun.Secured(authbun.ScopedAddress()), notifybun.Secured(), auditbun.Secured())
+}
+
+// RowSecuritySQL returns the script that lets the two roles of row security at the rows
+// of their scope alone, in Tenon's tables and in the host's own: bundb.PolicySQL with the
+// ordinary rights in the schema, which defaults to public. The owner of the tables runs
+// it after the migrations, and again after each that adds a table. Errors:
+// bundb.ErrPolicies.
+func RowSecuritySQL(roles bundb.Roles, schema string, own ...bundb.SecuredTable) (string, error) {
+	grants, err := bundb.GrantSQL(roles, cmp.Or(schema, "public"))
+	if err != nil {
+		return "", fmt.Errorf("tenon: row security: %w", err)
+	}
+	policies, err := bundb.PolicySQL(roles, append(Secured(), own...)...)
+	if err != nil {
+		return "", fmt.Errorf("tenon: row security: %w", err)
+	}
+	return grants + policies, nil
+}
+
+// checkSecured finds tables that would be open although the database was opened with row
+// security.
+func (a *App) checkSecured(ctx context.Context) error {
+	if !a.DB.RowSecurity() {
+		return nil
+	}
+	if err := a.DB.Ping(ctx); err != nil {
+		return err
+	}
+	if err := a.DB.CheckSecured(ctx, append(Secured(), a.cfg.SecuredTables...)...); err != nil {
+		return fmt.Errorf("run the script of tenon.RowSecuritySQL as the owner of the tables: %w", err)
+	}
+	return nil
+}
+
 // Migrate applies the pending migrations under a lock that waits, and makes the
 // keys that are missing. Several processes may call it at the same time. It
 // returns what it applied. Errors: crypto.ErrKeyringMissing if the database
-// holds keys that Config.KMS can't open; nothing is written then.
+// holds keys that Config.KMS can't open; nothing is written then. On a database with row
+// security it changes no table, which only their owner may, and returns
+// bundb.ErrRowSecurity unless the policies are in force; see [RowSecuritySQL].
 func (a *App) Migrate(ctx context.Context) ([]bundb.Migration, error) {
 	if err := a.DB.Ping(ctx); err != nil {
 		return nil, fmt.Errorf("tenon: migrate: %w", err)
 	}
 	applied, err := a.DB.Migrate(ctx, Schemas(a.cfg.features()...)...)
 	if err != nil {
+		return applied, fmt.Errorf("tenon: migrate: %w", err)
+	}
+	if err := a.checkSecured(ctx); err != nil {
 		return applied, fmt.Errorf("tenon: migrate: %w", err)
 	}
 	if err := a.initKeys(ctx); err != nil {
@@ -164,7 +210,7 @@ func (a *App) Migrate(ctx context.Context) ([]bundb.Migration, error) {
 var ErrPending = errors.New("tenon: migrations are pending; call Migrate")
 
 // Ready reports whether requests can be served: the database answers, its
-// migrations are applied and its keys can be opened.
+// migrations are applied, row security holds where it is on, and its keys can be opened.
 func (a *App) Ready(ctx context.Context) error {
 	pending, err := a.DB.Pending(ctx, Schemas(a.cfg.features()...)...)
 	if err != nil {
@@ -172,6 +218,9 @@ func (a *App) Ready(ctx context.Context) error {
 	}
 	if len(pending) > 0 {
 		return ErrPending
+	}
+	if err := a.checkSecured(ctx); err != nil {
+		return fmt.Errorf("tenon: ready: %w", err)
 	}
 	if err := a.Keys.Check(ctx); err != nil {
 		return fmt.Errorf("tenon: ready: %w", err)

@@ -73,7 +73,7 @@ func (w *world) manyUsers(t *testing.T, n int) {
 	t.Helper()
 	hash, err := w.cfg.Passwords.Hash(t.Context(), password)
 	assert.NoError(t, err)
-	err = w.db.InTx(t.Context(), func(ctx context.Context) error {
+	err = w.DB.InTx(t.Context(), func(ctx context.Context) error {
 		for i := range n {
 			user := auth.User{
 				ID: fmt.Sprintf("user%d", i), Email: fmt.Sprintf("known%d@example.com", i), EmailVerified: true,
@@ -83,7 +83,7 @@ func (w *world) manyUsers(t *testing.T, n int) {
 			if err != nil {
 				return err
 			}
-			if err := authbun.New(w.db).CreateUser(ctx, user, sealed); err != nil {
+			if err := authbun.New(w.DB).CreateUser(ctx, user, sealed); err != nil {
 				return err
 			}
 		}

@@ -208,7 +208,7 @@ func TestR11_SixtyFourUsersOfOneTrustedToken(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		a := w.enrol(t, w.signedIn(t, email))
 		raw := w.trusting(t, a, email).cookie("trust_device")
-		user, _, err := authbun.New(w.db).UserByEmail(t.Context(), "ada@example.com")
+		user, _, err := authbun.New(w.DB).UserByEmail(t.Context(), "ada@example.com")
 		assert.NoError(t, err)
 		var won atomic.Int64
 		var group sync.WaitGroup
@@ -218,7 +218,7 @@ func TestR11_SixtyFourUsersOfOneTrustedToken(t *testing.T) {
 				slots <- struct{}{}
 				defer func() { <-slots }()
 				ctx := bundbtest.Flow(bundbtest.Outside(t.Context()))
-				assert.NoError(t, w.db.InTx(ctx, func(ctx context.Context) error {
+				assert.NoError(t, w.DB.InTx(ctx, func(ctx context.Context) error {
 					trust, err := w.TwoFactor.Trusts(ctx, auth.TrustedAttempt{UserID: user.ID, SecurityVersion: user.SecurityVersion, Raw: raw})
 					if !trust.Token.IsZero() {
 						won.Add(1)
@@ -239,11 +239,11 @@ func TestAUserTrustsTenDevices(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		a := w.enrol(t, w.signedIn(t, email))
 		first := w.trusting(t, a, email)
-		user, _, err := authbun.New(w.db).UserByEmail(t.Context(), "ada@example.com")
+		user, _, err := authbun.New(w.DB).UserByEmail(t.Context(), "ada@example.com")
 		assert.NoError(t, err)
 		for range 10 {
 			bundbtest.ClockOf(w.db).Advance(time.Second)
-			assert.NoError(t, w.db.InTx(t.Context(), func(ctx context.Context) error {
+			assert.NoError(t, w.DB.InTx(t.Context(), func(ctx context.Context) error {
 				_, err := w.TwoFactor.Trust(ctx, user, auth.Client{})
 				return err
 			}))
@@ -259,21 +259,21 @@ func TestPromise1_TrustedDevicesAreAtomic(t *testing.T) {
 		a := w.enrol(t, w.signedIn(t, email))
 		b := w.trusting(t, a, email)
 		raw := b.cookie("trust_device")
-		user, _, err := authbun.New(w.db).UserByEmail(t.Context(), "ada@example.com")
+		user, _, err := authbun.New(w.DB).UserByEmail(t.Context(), "ada@example.com")
 		assert.NoError(t, err)
 		inTx := func(fn func(ctx context.Context) error) func(ctx context.Context) error {
-			return func(ctx context.Context) error { return w.db.InTx(ctx, fn) }
+			return func(ctx context.Context) error { return w.DB.InTx(ctx, fn) }
 		}
-		bundbtest.RequireAtomic(t, w.db, inTx(func(ctx context.Context) error {
+		bundbtest.RequireAtomic(t, w.DB, inTx(func(ctx context.Context) error {
 			_, err := w.TwoFactor.Trust(ctx, user, auth.Client{})
 			return err
 		}))
 		caller := account.Caller{Principal: &principal.Principal{UserID: user.ID, SessionID: "s"}, SecurityVersion: user.SecurityVersion}
 		revoked := w.trusting(t, a, email).trustedDevices()[0]["id"].(string)
-		bundbtest.RequireAtomic(t, w.db, func(ctx context.Context) error { return w.TwoFactor.RevokeTrusted(ctx, caller, revoked) })
+		bundbtest.RequireAtomic(t, w.DB, func(ctx context.Context) error { return w.TwoFactor.RevokeTrusted(ctx, caller, revoked) })
 		attempt := auth.TrustedAttempt{UserID: user.ID, SecurityVersion: user.SecurityVersion, Raw: raw}
 		for range 2 { // a rotation, then a replay
-			bundbtest.RequireAtomic(t, w.db, inTx(func(ctx context.Context) error {
+			bundbtest.RequireAtomic(t, w.DB, inTx(func(ctx context.Context) error {
 				_, err := w.TwoFactor.Trusts(ctx, attempt)
 				return err
 			}))

@@ -58,7 +58,7 @@ func TestIsolation_TheStatementsOfTheWholeApp(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {
 		judge := isolation(t, w)
-		statements := bundbtest.FaultsOf(w.db).Record(func() {
+		statements := bundbtest.FaultsOf(w.DB).Record(func() {
 			o := w.tenant(t, "twin")
 			o.people["guest"] = w.signedIn(t, "twin-guest@example.com")
 			routes := slices.Clone(w.Routes())

@@ -185,7 +185,7 @@ func (w *world) requireAtomicGuess(t *testing.T, op func(ctx context.Context) er
 			_, err := w.db.Raw(t.Context()).ExecContext(t.Context(), reset)
 			assert.NoError(t, err)
 		}
-		faults := bundbtest.FaultsOf(w.db)
+		faults := bundbtest.FaultsOf(w.DB)
 		faults.FailAt(k)
 		err := op(bundbtest.Flow(t.Context()))
 		faults.Disarm()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -147,10 +148,20 @@ type listResponse struct {
 	NextCursor *string         `json:"nextCursor" description:"null on the last page"`
 }
 
-// scope is what a caller may read: one organization's or all.
+// scope is what a caller may read: one organization's or all. A superuser reads it in
+// the system's scope.
 type scope struct {
 	all            bool
 	organizationID string
+	system         bool
+}
+
+// context returns ctx with the rows open that the caller may read.
+func (s scope) context(ctx context.Context) context.Context {
+	if s.system {
+		return rowscope.ForSystem(ctx)
+	}
+	return rowscope.Within(ctx, s.organizationID)
 }
 
 // scope judges who may read what: an organization's trail its readers and superusers,
@@ -161,7 +172,7 @@ func (h *Handler) scope(r *http.Request, organizationID string, mayBeAll bool) (
 		return scope{}, err
 	}
 	if organizationID == "" && mayBeAll && caller.IsSuperuser() {
-		return scope{all: true}, h.cfg.CheckSuperuser(r)
+		return scope{all: true, system: true}, h.cfg.CheckSuperuser(r)
 	}
 	if organizationID == "" {
 		if caller, err = principal.RequireOrganization(r.Context()); err != nil {
@@ -174,7 +185,7 @@ func (h *Handler) scope(r *http.Request, organizationID string, mayBeAll bool) (
 	case err == nil:
 		return scope{organizationID: organizationID}, nil
 	case caller.IsSuperuser() && (kind == problem.NotFound || kind == problem.PermissionDenied):
-		return scope{organizationID: organizationID}, h.cfg.CheckSuperuser(r)
+		return scope{organizationID: organizationID, system: true}, h.cfg.CheckSuperuser(r)
 	}
 	return scope{}, err
 }
@@ -194,7 +205,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, mayBeAll bool) {
 	}
 	var page Page
 	if err == nil {
-		page, err = h.svc.List(r.Context(), query.query(s), query.Limit, query.Cursor)
+		page, err = h.svc.List(s.context(r.Context()), query.query(s), query.Limit, query.Cursor)
 	}
 	if err != nil {
 		problem.Write(w, r, err)
@@ -277,7 +288,7 @@ func (h *Handler) Verify(w http.ResponseWriter, r *http.Request) {
 	}
 	var response verifyResponse
 	if err == nil {
-		response, err = h.verify(r.Context(), s, query)
+		response, err = h.verify(s.context(r.Context()), s, query)
 	}
 	if err != nil {
 		problem.Write(w, r, err)

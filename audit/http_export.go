@@ -49,7 +49,7 @@ func (h *Handler) Export(w http.ResponseWriter, r *http.Request) {
 	lines.stalled = time.AfterFunc(h.stallFor, func() { _ = control.SetWriteDeadline(time.Unix(1, 0)) })
 	defer lines.stalled.Stop()
 	lines.stallFor = h.stallFor
-	n, err := h.svc.Export(r.Context(), query.query(s), func(record Record) error { return lines.write(newEntryResponse(record)) })
+	n, err := h.svc.Export(s.context(r.Context()), query.query(s), func(record Record) error { return lines.write(newEntryResponse(record)) })
 	if err == nil {
 		err = lines.write(endOfExport{endCount{n}})
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 )
 
 // Bounds of a profile.
@@ -249,11 +250,15 @@ type Deletion struct {
 // the user, in one transaction, which joins that of ctx. It locks the user before
 // anything else, so that whoever is about to write a row that refers to the user
 // has either committed, and is seen by the hooks, or finds the user gone (rule
-// R3). Hooks.BeforeUserDeleted may refuse. Every session ends.
+// R3). Hooks.BeforeUserDeleted may refuse. Every session ends. With row security the
+// transaction of ctx must be one of the system's scope.
 //
 // Errors: ErrStale if the security version is no longer d.From, ErrUserNotFound,
 // and those of the hooks.
 func (s *Service) DeleteUser(ctx context.Context, d Deletion) error {
+	if !s.store.InTransaction(ctx) {
+		ctx = rowscope.ForSystem(ctx) // the user may be in any organization
+	}
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		user, err := s.store.LockUser(ctx, d.UserID)
 		switch {

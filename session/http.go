@@ -39,6 +39,9 @@ type HandlerConfig struct {
 	// Finder finds the sessions of requests, such as a sessioncache.Cache before
 	// the service. Defaults to the service itself.
 	Finder Finder
+	// RowSecurity opens the rows of the user to the statements of a request, for
+	// databases with row security (rule R29). Defaults to false.
+	RowSecurity bool
 	// Logger gets what went wrong. Defaults to slog.Default().
 	Logger *slog.Logger
 }
@@ -51,6 +54,8 @@ type Handler struct {
 	cookies cookie.Policy
 	bearers bearer.Policy
 	served  http.Handler
+	// rowSecurity gives requests of users their scope.
+	rowSecurity bool
 	// maxBrowser is how many sessions one browser has, 0 without MultiSession.
 	maxBrowser int
 }
@@ -68,7 +73,7 @@ func NewHandler(svc *Service, cfg HandlerConfig) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("session: HandlerConfig.BearerOrigins: %w", err)
 	}
-	h := &Handler{svc: svc, finder: svc, cookies: cookies, bearers: bearers}
+	h := &Handler{svc: svc, finder: svc, cookies: cookies, bearers: bearers, rowSecurity: cfg.RowSecurity}
 	if cfg.Finder != nil {
 		h.finder = cfg.Finder
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/token"
@@ -159,6 +160,9 @@ func (h *Handler) identify(r *http.Request) context.Context {
 		ctx.settle(h.finder.Lookup(ctx.Context, raw))
 	} else if raw := bearerToken(r); raw != "" {
 		ctx.settle(h.svc.lookupAccess(ctx.Context, h.finder, raw))
+	}
+	if h.rowSecurity && ctx.identity != nil {
+		ctx.Context = rowscope.ForUser(ctx.Context, ctx.identity.Session.UserID)
 	}
 	return ctx
 }

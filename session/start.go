@@ -14,6 +14,7 @@ import (
 
 	"github.com/tenon-go/tenon/internal/door"
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/token"
 )
 
@@ -139,11 +140,25 @@ func (s *Service) describe(id string, facts door.Facts) Session {
 
 // startingOrganization returns the organization that the facts name, else the
 // user's default, and holds it either way.
-func (s *Service) startingOrganization(ctx context.Context, facts door.Facts) (string, error) {
-	if facts.OrganizationID == "" && s.cfg.Organizations != nil {
-		return s.cfg.Organizations.HoldDefault(ctx, facts.UserID)
+func (s *Service) startingOrganization(ctx context.Context, facts door.Facts) (organizationID string, err error) {
+	if s.cfg.Organizations == nil {
+		return facts.OrganizationID, nil
 	}
-	return facts.OrganizationID, s.holdOrganization(ctx, facts.OrganizationID)
+	hold := func(ctx context.Context) error {
+		if organizationID = facts.OrganizationID; organizationID != "" {
+			return s.cfg.Organizations.Hold(ctx, organizationID)
+		}
+		organizationID, err = s.cfg.Organizations.HoldDefault(ctx, facts.UserID)
+		return err
+	}
+	ctx = rowscope.Asking(ctx, facts.UserID, "")
+	if !rowscope.Of(ctx).Switched {
+		err = hold(ctx)
+		return organizationID, err
+	}
+	// Whoever signs in may be signed in as somebody else.
+	err = s.store.InTx(ctx, hold)
+	return organizationID, err
 }
 
 func (s *Service) holdOrganization(ctx context.Context, organizationID string) error {

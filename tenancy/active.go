@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -17,19 +18,17 @@ var errNoSessions = errors.New("tenancy: Config.Sessions is required for this")
 // any more; where the next session starts stays as it is. It joins the transaction of
 // ctx. Errors: those of Enter.
 func (s *Service) SetActive(ctx context.Context, caller *principal.Principal, organizationID string) (o Organization, err error) {
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
+	err = s.store.InTx(rowscope.Asking(ctx, caller.UserID, organizationID), func(ctx context.Context) error {
 		if organizationID == "" {
 			return s.activate(ctx, caller, "")
 		}
-		if !plausible(organizationID) {
-			return ErrNotFound
+		if o, _, err = s.Enter(ctx, caller, organizationID); err != nil {
+			return err
 		}
+		ctx = rowscope.Within(ctx, o.ID)
 		// Held before the session is touched: whoever ends the membership meanwhile waits,
 		// and clears the session then.
 		if err := s.choose(ctx, caller, organizationID); err != nil {
-			return err
-		}
-		if o, _, err = s.Enter(ctx, caller, organizationID); err != nil {
 			return err
 		}
 		return s.activate(ctx, caller, organizationID)
@@ -130,7 +129,7 @@ func (s *Service) enterScope(ctx context.Context, caller, scoped *principal.Prin
 	if err != nil {
 		return err
 	}
-	permissions, err := s.Permissions(ctx, o.ID, m.Role, o.RolesVersion)
+	permissions, err := s.Permissions(rowscope.Within(ctx, o.ID), o.ID, m.Role, o.RolesVersion)
 	if err != nil {
 		return err
 	}

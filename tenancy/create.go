@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 )
 
 // slugAttempts is how often a taken slug is replaced by another one. Two that
@@ -33,7 +34,7 @@ func (s *Service) CreateDefault(ctx context.Context, userID, name string) (Organ
 	if err != nil {
 		return Organization{}, fmt.Errorf("tenancy: create: %w", err)
 	}
-	if err := s.settle(ctx, &o, owner, s.insert); err != nil {
+	if err := s.settle(rowscope.Within(ctx, o.ID), &o, owner, s.insert); err != nil {
 		return Organization{}, fmt.Errorf("tenancy: create: %w", err)
 	}
 	return o, nil

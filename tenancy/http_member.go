@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tenon-go/tenon/internal/route"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -168,7 +169,7 @@ func (h *Handler) GetActiveMemberRole(w http.ResponseWriter, r *http.Request) {
 		o, m, err = h.enter(r.Context(), caller, request.OrganizationID, request.OrganizationSlug)
 	}
 	if err == nil && request.UserID != "" {
-		m, err = h.svc.memberOf(r.Context(), o.ID, request.UserID)
+		m, err = h.svc.memberOf(rowscope.Within(r.Context(), o.ID), o.ID, request.UserID)
 	}
 	answer(w, r, roleResponse{Role: m.Role}, err)
 }

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -47,10 +48,11 @@ func (s *Service) Create(ctx context.Context, p CreateParams) (o Organization, o
 	if err := checkAll(&p.Name, &p.Slug, &p.Logo, &p.Metadata); err != nil {
 		return Organization{}, Member{}, err
 	}
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
+	err = s.store.InTx(rowscope.Asking(ctx, p.Caller.UserID, ""), func(ctx context.Context) error {
 		if o, owner, err = s.create(ctx, p); err != nil || p.KeepActive {
 			return err
 		}
+		ctx = rowscope.Within(ctx, o.ID)
 		if err := s.choose(ctx, p.Caller, o.ID); err != nil {
 			return err
 		}
@@ -70,6 +72,7 @@ func (s *Service) create(ctx context.Context, p CreateParams) (Organization, Mem
 	if err != nil {
 		return Organization{}, Member{}, err
 	}
+	ctx = rowscope.Within(ctx, o.ID)
 	o.Slug, o.Logo, o.Metadata = p.Slug, p.Logo, p.Metadata
 	event := OrganizationCreated{Organization: o, ActorID: owner.UserID}
 	if err := hook.Call(ctx, s.cfg.Hooks.BeforeOrganizationCreated, event); err != nil {
@@ -128,12 +131,12 @@ func (s *Service) change(
 	ctx context.Context, caller *principal.Principal, organizationID, resource, action string,
 	fn func(ctx context.Context, o Organization, actor Member) error,
 ) error {
-	return s.store.InTx(ctx, func(ctx context.Context) error {
+	return s.store.InTx(rowscope.Asking(ctx, caller.UserID, organizationID), func(ctx context.Context) error {
 		o, m, err := s.lock(ctx, caller, organizationID, resource, action)
 		if err != nil {
 			return err
 		}
-		return fn(ctx, o, m)
+		return fn(rowscope.Within(ctx, o.ID), o, m)
 	})
 }
 
@@ -141,9 +144,10 @@ func (s *Service) lock(ctx context.Context, caller *principal.Principal, organiz
 	if !plausible(organizationID) {
 		return Organization{}, Member{}, ErrNotFound
 	}
+	ctx = rowscope.Asking(ctx, caller.UserID, organizationID)
 	o, m, err := s.store.LockOrganization(ctx, organizationID, caller.UserID)
 	if err == nil {
-		err = s.judge(ctx, caller, o, m, resource, action)
+		err = s.judge(rowscope.Within(ctx, o.ID), caller, o, m, resource, action)
 	}
 	return o, m, err
 }

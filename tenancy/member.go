@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -207,7 +208,7 @@ func (s *Service) Members(ctx context.Context, caller *principal.Principal, q Me
 		return nil, 0, err
 	}
 	q.Limit = min(max(q.Limit, 1), MaxPage)
-	page, total, err = s.store.ListMembers(ctx, q)
+	page, total, err = s.store.ListMembers(rowscope.Within(ctx, q.OrganizationID), q)
 	if err != nil {
 		return nil, 0, fmt.Errorf("tenancy: list members: %w", err)
 	}
@@ -216,7 +217,7 @@ func (s *Service) Members(ctx context.Context, caller *principal.Principal, q Me
 
 // EnterBySlug is Enter by the organization's slug.
 func (s *Service) EnterBySlug(ctx context.Context, caller *principal.Principal, slug string) (Organization, Member, error) {
-	o, m, err := s.store.MembershipBySlug(ctx, slug, caller.UserID)
+	o, m, err := s.store.MembershipBySlug(rowscope.As(ctx, caller.UserID), slug, caller.UserID)
 	if err == nil {
 		err = o.SecondFactor.Check(caller, s.now())
 	}
@@ -246,7 +247,7 @@ func (s *Service) HasPermission(ctx context.Context, caller *principal.Principal
 	if err != nil {
 		return false, err
 	}
-	own, err := s.Permissions(ctx, o.ID, m.Role, o.RolesVersion)
+	own, err := s.Permissions(rowscope.Within(ctx, o.ID), o.ID, m.Role, o.RolesVersion)
 	if err != nil {
 		return false, err
 	}

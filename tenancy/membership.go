@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 )
 
 // HoldDefault returns the id of the organization that a user's new session
@@ -73,12 +74,13 @@ type JoinParams struct {
 func (s *Service) Join(ctx context.Context, p JoinParams) (m Member, err error) {
 	switch {
 	case p.Held == nil:
-		err = s.store.InTx(ctx, func(ctx context.Context) error {
+		// Its caller has judged who may join what.
+		err = s.store.InTx(rowscope.Within(ctx, p.OrganizationID), func(ctx context.Context) error {
 			m, err = s.join(ctx, p)
 			return err
 		})
 	case s.store.InTransaction(ctx):
-		m, err = s.join(ctx, p)
+		m, err = s.join(rowscope.Within(ctx, p.OrganizationID), p)
 	default:
 		err = ErrNoTransaction // nothing is held
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 )
 
@@ -76,7 +77,7 @@ func (s *Service) withdraw(ctx context.Context, o Organization) error {
 // organization, and the owner before an admin. It joins the transaction of ctx. The
 // caller's proof is to be fresh, too. Errors: those of Enter; ErrNoOffer.
 func (s *Service) AcceptOwnership(ctx context.Context, caller *principal.Principal, organizationID string) (o Organization, err error) {
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
+	err = s.store.InTx(rowscope.Asking(ctx, caller.UserID, organizationID), func(ctx context.Context) error {
 		seen, _, err := s.Enter(ctx, caller, organizationID)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/tenon-go/tenon/internal/entered"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -201,9 +202,10 @@ func (c *roleCache) put(k roleKey, p Permissions) {
 // where the organization's policy keeps the caller out, and for a member whose role does
 // not allow it what [NotAllowed] returns.
 func (s *Service) Authorize(ctx context.Context, caller *principal.Principal, organizationID, resource, action string) (Organization, Member, error) {
+	ctx = rowscope.Asking(ctx, caller.UserID, organizationID)
 	o, m, err := s.place(ctx, organizationID, caller.UserID)
 	if err == nil {
-		err = s.judge(ctx, caller, o, m, resource, action)
+		err = s.judge(rowscope.Within(ctx, o.ID), caller, o, m, resource, action)
 	}
 	if err != nil {
 		return Organization{}, Member{}, fmt.Errorf("tenancy: authorize: %w", err)

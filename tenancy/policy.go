@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenon-go/tenon/internal/entered"
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 )
 
@@ -25,7 +26,7 @@ func (s *Service) Enter(ctx context.Context, caller *principal.Principal, organi
 	if !plausible(organizationID) || foreign(caller, organizationID) {
 		return Organization{}, Member{}, ErrNotFound
 	}
-	o, m, err := s.store.Membership(ctx, organizationID, caller.UserID)
+	o, m, err := s.store.Membership(rowscope.Asking(ctx, caller.UserID, organizationID), organizationID, caller.UserID)
 	if err != nil {
 		return Organization{}, Member{}, fmt.Errorf("tenancy: enter: %w", err)
 	}
@@ -58,10 +59,11 @@ func (s *Service) SetSecondFactorPolicy(ctx context.Context, p SecondFactorParam
 	if p.Grace < 0 || p.Grace > MaxGrace {
 		return Organization{}, fmt.Errorf("tenancy: set the second factor policy: the grace period must be between 0 and %v", MaxGrace)
 	}
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
+	err = s.store.InTx(rowscope.Asking(ctx, p.Caller.UserID, p.OrganizationID), func(ctx context.Context) error {
 		if o, _, err = s.Enter(ctx, p.Caller, p.OrganizationID); err != nil {
 			return err
 		}
+		ctx = rowscope.Within(ctx, o.ID)
 		now := s.now()
 		o.SecondFactor, o.UpdatedAt = principal.SecondFactorPolicy{}, now
 		if p.Required {

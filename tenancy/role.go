@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 )
@@ -205,7 +206,7 @@ func (s *Service) Roles(ctx context.Context, caller *principal.Principal, organi
 	if _, _, err := s.Authorize(ctx, caller, organizationID, "ac", "read"); err != nil {
 		return nil, err
 	}
-	roles, _, err := s.store.Roles(ctx, organizationID)
+	roles, _, err := s.store.Roles(rowscope.Within(ctx, organizationID), organizationID)
 	if err != nil {
 		return nil, fmt.Errorf("tenancy: list roles: %w", err)
 	}
@@ -219,7 +220,7 @@ func (s *Service) Role(ctx context.Context, caller *principal.Principal, organiz
 	if err != nil {
 		return Role{}, err
 	}
-	r, err := s.findRole(ctx, o, ref)
+	r, err := s.findRole(rowscope.Within(ctx, o.ID), o, ref)
 	if err != nil {
 		return Role{}, fmt.Errorf("tenancy: find a role: %w", err)
 	}

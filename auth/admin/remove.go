@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/auth"
+	"github.com/tenon-go/tenon/internal/rowscope"
 )
 
 // Remove deletes a user with everything that is theirs, in one transaction, which
@@ -13,6 +14,9 @@ import (
 func (s *Service) Remove(ctx context.Context, userID, actorID string) error {
 	if userID == actorID {
 		return ErrSelfRemoval
+	}
+	if !s.store.InTransaction(ctx) {
+		ctx = rowscope.ForSystem(ctx) // the user may be in any organization
 	}
 	err := s.store.InTx(ctx, func(ctx context.Context) error {
 		// Taking the role first asks whether anybody is left to administer.

@@ -14,6 +14,8 @@ import (
 type Store interface {
 	// InTx runs fn in one transaction; nested calls are savepoints.
 	InTx(ctx context.Context, fn func(ctx context.Context) error) error
+	// InTransaction reports whether ctx carries a transaction of this database.
+	InTransaction(ctx context.Context) bool
 	// Record returns a user with everything that superusers see, or
 	// auth.ErrUserNotFound.
 	Record(ctx context.Context, userID string) (Record, error)

@@ -45,6 +45,12 @@ func SessionJoin() bundb.Join {
 	}
 }
 
+// ScopedAddress returns the SQL for the proven address of the user whose scope it is, as
+// invitations have it, NULL where there is none; see tenancybun.Secured.
+func ScopedAddress() string {
+	return "(SELECT u.email FROM tenon_users AS u WHERE u.id = " + bundb.ScopedUser + " AND u.email_verified)"
+}
+
 // Store implements auth.Store. It is safe for concurrent use.
 type Store struct {
 	*bundb.DB

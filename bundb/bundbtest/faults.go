@@ -38,8 +38,11 @@ type event struct {
 	query string
 }
 
+// scopeFrame begins the statement that gives a transaction its scope.
+const scopeFrame = "SELECT set_config('tenon.org'"
+
 func kindOf(query string) kind {
-	for _, frame := range []string{"SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT", "BEGIN", "ROLLBACK"} {
+	for _, frame := range []string{"SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT", "BEGIN", "ROLLBACK", scopeFrame} {
 		if strings.HasPrefix(query, frame) {
 			return savepoint
 		}
@@ -49,7 +52,7 @@ func kindOf(query string) kind {
 
 // Faults makes the statements of one test's database fail, wait or be written
 // down. A statement is what Bun, Raw or a Statement sends; what frames a
-// transaction (BEGIN, SAVEPOINT, COMMIT …) is not counted as one. A fault is
+// transaction (BEGIN, SAVEPOINT, COMMIT, its scope …) is not counted as one. A fault is
 // armed by its method, counts from then on, acts once and is gone. All methods
 // are safe for concurrent use.
 //

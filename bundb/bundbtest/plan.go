@@ -24,7 +24,7 @@ func Plan(t testing.TB, db *bundb.DB, call func(ctx context.Context) error, args
 	if db.Dialect() == bundb.Postgres {
 		explain = "EXPLAIN "
 	}
-	rows, err := db.Statement(explain+strings.ReplaceAll(sent[len(sent)-1], "?", "??")).Query(Outside(t.Context()), args...)
+	rows, err := db.Statement(explain+strings.ReplaceAll(sent[len(sent)-1], "?", "??")).Query(db.AsSystem(Outside(t.Context())), args...)
 	assert.NoError(t, err)
 	defer rows.Close()
 	var text strings.Builder

@@ -117,14 +117,32 @@ const addBatch = 100
 
 // Add implements notify.ItemStore.
 func (s *Store) Add(ctx context.Context, items []notify.Item) (added []string, err error) {
-	for start := 0; start < len(items); start += addBatch {
-		ids, err := s.add(ctx, items[start:min(start+addBatch, len(items))])
+	batch, add := addBatch, s.add
+	if s.RowSecurity() && !bundb.ScopeOf(ctx).System {
+		batch, add = 1, s.addToItsOwner
+	}
+	for start := 0; start < len(items); start += batch {
+		ids, err := add(ctx, items[start:min(start+batch, len(items))])
 		if err != nil {
 			return nil, bundb.Wrap("notifybun: add", err)
 		}
 		added = append(added, ids...)
 	}
 	return added, nil
+}
+
+// addToItsOwner adds the one item in the scope in which it can be: what somebody did is
+// news to somebody else, and theirs to read.
+func (s *Store) addToItsOwner(ctx context.Context, items []notify.Item) (added []string, err error) {
+	own := items[0]
+	if own.OrganizationID != "" || bundb.ScopeOf(ctx).User == own.UserID {
+		return s.addTheOne(ctx, own)
+	}
+	err = s.InTx(bundb.SwitchScope(ctx, "", own.UserID), func(ctx context.Context) error {
+		added, err = s.addTheOne(ctx, own)
+		return err
+	})
+	return added, err
 }
 
 func (s *Store) add(ctx context.Context, items []notify.Item) (added []string, err error) {
@@ -222,7 +240,7 @@ func (s *Store) PruneItems(ctx context.Context, before time.Time, limit int) (in
 
 // ForgetItems implements notify.ItemStore.
 func (s *Store) ForgetItems(ctx context.Context, userID string) error {
-	_, err := s.forget.Exec(ctx, userID, userID)
+	_, err := s.forget.Exec(s.AsSystem(ctx), userID, userID)
 	return bundb.Wrap("notifybun: forget a user", err)
 }
 

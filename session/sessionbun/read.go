@@ -54,17 +54,17 @@ func (s *scanned) session() (session.Session, error) {
 
 // FindSession implements session.Store.
 func (s *Store) FindSession(ctx context.Context, selector string) (session.Found, error) {
-	return found(ctx, s.find, selector)
+	return s.found(ctx, s.find, selector)
 }
 
 // FindSessionByID implements session.Store.
 func (s *Store) FindSessionByID(ctx context.Context, id string) (session.Found, error) {
-	return found(ctx, s.findByID, id)
+	return s.found(ctx, s.findByID, id)
 }
 
 // FindActor implements session.Store.
 func (s *Store) FindActor(ctx context.Context, id string) (session.Found, error) {
-	return found(ctx, s.findActor, id)
+	return s.found(ctx, s.findActor, id)
 }
 
 // SessionOwner implements session.Store.
@@ -76,12 +76,13 @@ func (s *Store) SessionOwner(ctx context.Context, id string) (userID string, err
 	return userID, bundb.Wrap("sessionbun: find an owner", err)
 }
 
-func found(ctx context.Context, statement bundb.Statement, key string) (session.Found, error) {
+// found looks a session up before anybody is known, for whom a scope could be.
+func (s *Store) found(ctx context.Context, statement bundb.Statement, key string) (session.Found, error) {
 	var (
 		row   scanned
 		found session.Found
 	)
-	err := statement.Scan(ctx, []any{key}, appendFound(row.targets(), &found)...)
+	err := statement.Scan(s.AsSystem(ctx), []any{key}, appendFound(row.targets(), &found)...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return session.Found{}, session.ErrNoSession
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
@@ -45,7 +46,7 @@ type Acceptance struct {
 // ErrUnverified and ErrReplaced, for a secret only; ErrInviterGone, ErrRole,
 // principal.ErrSecondFactorRequired, those of tenancy.Service.Join.
 func (s *Service) Accept(ctx context.Context, p AcceptParams) (a Acceptance, err error) {
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
+	err = s.store.InTx(rowscope.Asking(ctx, p.Caller.UserID, ""), func(ctx context.Context) error {
 		// The user before everything else: a deletion locks in that order (rule R3).
 		person, err := s.cfg.People.HoldPerson(ctx, p.Caller.UserID)
 		if err != nil {
@@ -111,7 +112,7 @@ func (s *Service) bySecret(ctx context.Context, raw string) (Invitation, error) 
 	if err != nil {
 		return Invitation{}, err
 	}
-	i, err := s.store.Find(ctx, secret.Tenant, secret.Subject)
+	i, err := s.store.Find(rowscope.Within(ctx, secret.Tenant), secret.Tenant, secret.Subject)
 	if err != nil {
 		return Invitation{}, err
 	}
@@ -126,6 +127,7 @@ func (s *Service) bySecret(ctx context.Context, raw string) (Invitation, error) 
 // nothing. The UPDATE that claims the invitation decides between concurrent calls, and
 // its row is what is judged.
 func (s *Service) join(ctx context.Context, seen Invitation, person Person, caller *principal.Principal) (Acceptance, error) {
+	ctx = rowscope.Within(ctx, seen.OrganizationID) // which invites them
 	o, inviter, _, err := s.vouched(ctx, seen)
 	if err != nil {
 		return Acceptance{}, err

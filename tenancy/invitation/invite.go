@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/mail"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/tenancy"
@@ -51,7 +52,7 @@ func (s *Service) Invite(ctx context.Context, p InviteParams) (i Invitation, err
 	if err != nil {
 		return Invitation{}, ErrInvalidEmail
 	}
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
+	err = s.store.InTx(rowscope.Asking(ctx, p.Caller.UserID, p.OrganizationID), func(ctx context.Context) error {
 		i, err = s.invite(ctx, p, address)
 		return err
 	})
@@ -69,6 +70,7 @@ func (s *Service) invite(ctx context.Context, p InviteParams, address Address) (
 	if err != nil {
 		return Invitation{}, err
 	}
+	ctx = rowscope.Within(ctx, o.ID)
 	role, err := s.grantable(ctx, o, m, p.Roles...)
 	if err != nil {
 		return Invitation{}, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/tenancy"
 )
@@ -16,7 +17,7 @@ func (s *Service) List(ctx context.Context, caller *principal.Principal, organiz
 	if _, _, err := s.cfg.Organizations.Enter(ctx, caller, organizationID); err != nil {
 		return nil, fmt.Errorf("invitation: list: %w", err)
 	}
-	list, err := s.store.Sent(ctx, organizationID)
+	list, err := s.store.Sent(rowscope.Within(ctx, organizationID), organizationID)
 	if err != nil {
 		return nil, fmt.Errorf("invitation: list: %w", err)
 	}
@@ -28,7 +29,7 @@ func (s *Service) List(ctx context.Context, caller *principal.Principal, organiz
 // Hooks.Canceled runs in it. Errors: ErrNotFound, also for another organization's, and
 // those of tenancy.Service.Authorize.
 func (s *Service) Cancel(ctx context.Context, caller *principal.Principal, id string) (i Invitation, err error) {
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
+	err = s.store.InTx(rowscope.Asking(ctx, caller.UserID, ""), func(ctx context.Context) error {
 		i, err = s.cancel(ctx, caller, id)
 		return err
 	})
@@ -50,6 +51,7 @@ func (s *Service) cancel(ctx context.Context, caller *principal.Principal, id st
 	if err != nil {
 		return Invitation{}, err
 	}
+	ctx = rowscope.Within(ctx, o.ID)
 	i, err := s.store.Decide(ctx, Decision{ID: seen.ID, OrganizationID: o.ID, To: Canceled, At: s.now()})
 	if err != nil {
 		return Invitation{}, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/tenancy"
@@ -22,7 +23,7 @@ func (s *Service) ListReceived(ctx context.Context, caller *principal.Principal)
 	if !person.Verified {
 		return nil, ErrAddressUnproven
 	}
-	list, err := s.store.Received(ctx, person.Address.Key, "", s.now())
+	list, err := s.store.Received(rowscope.As(ctx, person.ID), person.Address.Key, "", s.now())
 	if err != nil {
 		return nil, fmt.Errorf("invitation: list received: %w", err)
 	}
@@ -48,14 +49,14 @@ func (s *Service) get(ctx context.Context, caller *principal.Principal, id strin
 	if !person.Verified || id == "" {
 		return Received{}, Person{}, ErrNotFound
 	}
-	list, err := s.store.Received(ctx, person.Address.Key, id, s.now())
+	list, err := s.store.Received(rowscope.As(ctx, person.ID), person.Address.Key, id, s.now())
 	if err == nil && len(list) == 0 {
 		err = ErrNotFound
 	}
 	if err != nil {
 		return Received{}, Person{}, err
 	}
-	_, _, inviter, err := s.vouched(ctx, list[0].Invitation)
+	_, _, inviter, err := s.vouched(rowscope.Within(ctx, list[0].OrganizationID), list[0].Invitation)
 	return list[0], inviter, err
 }
 
@@ -75,10 +76,13 @@ type RejectParams struct {
 // it. Errors: ErrNotFound for an id, token.ErrInvalid for a secret, that does not or no
 // longer work for the caller; ErrReplaced.
 func (s *Service) Reject(ctx context.Context, p RejectParams) (i Invitation, err error) {
-	err = s.store.InTx(ctx, func(ctx context.Context) error {
-		person, userID := Person{}, ""
-		if p.Caller != nil {
-			userID = p.Caller.UserID
+	userID := ""
+	if p.Caller != nil {
+		userID = p.Caller.UserID
+	}
+	err = s.store.InTx(rowscope.Asking(ctx, userID, ""), func(ctx context.Context) error {
+		var person Person
+		if userID != "" {
 			if person, err = s.cfg.People.HoldPerson(ctx, userID); err != nil {
 				return err
 			}
@@ -87,6 +91,7 @@ func (s *Service) Reject(ctx context.Context, p RejectParams) (i Invitation, err
 		if err != nil {
 			return err
 		}
+		ctx = rowscope.Within(ctx, seen.OrganizationID)
 		if err := s.cfg.Organizations.Hold(ctx, seen.OrganizationID); err != nil {
 			return err
 		}
@@ -156,6 +161,7 @@ func (s *Service) Peek(ctx context.Context, raw string) (Offer, error) {
 }
 
 func (s *Service) offer(ctx context.Context, i Invitation) (Offer, error) {
+	ctx = rowscope.Within(ctx, i.OrganizationID)
 	o, m, inviter, err := s.vouched(ctx, i)
 	if err != nil {
 		return Offer{}, err

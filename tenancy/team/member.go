@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/tenancy"
 )
@@ -15,12 +16,12 @@ import (
 // Hooks.MemberAdded runs in it. Errors: ErrNotFound, ErrNotInOrganization, ErrTeamFull,
 // those of tenancy.Service.Authorize.
 func (s *Service) AddMember(ctx context.Context, caller *principal.Principal, organizationID, teamID, userID string) (m Member, err error) {
-	err = s.change(ctx, "add a member", func(ctx context.Context) error {
+	err = s.change(ctx, caller, organizationID, "add a member", func(ctx context.Context) error {
 		o, actor, err := s.cfg.Organizations.Authorize(ctx, caller, organizationID, "member", "update")
 		if err != nil {
 			return err
 		}
-		m, err = s.add(ctx, o.ID, teamID, userID, actor.UserID)
+		m, err = s.add(rowscope.Within(ctx, o.ID), o.ID, teamID, userID, actor.UserID)
 		return notMember(err)
 	})
 	return m, err
@@ -49,11 +50,12 @@ func (s *Service) add(ctx context.Context, organizationID, teamID, userID, actor
 // delete". It joins the transaction of ctx; Hooks.MemberRemoved runs in it. Errors:
 // ErrNotFound, ErrNotMember, those of tenancy.Service.Authorize.
 func (s *Service) RemoveMember(ctx context.Context, caller *principal.Principal, organizationID, teamID, userID string) error {
-	return s.change(ctx, "remove a member", func(ctx context.Context) error {
+	return s.change(ctx, caller, organizationID, "remove a member", func(ctx context.Context) error {
 		o, actor, err := s.cfg.Organizations.Authorize(ctx, caller, organizationID, "member", "delete")
 		if err != nil {
 			return err
 		}
+		ctx = rowscope.Within(ctx, o.ID)
 		t, err := s.find(ctx, o.ID, teamID)
 		if err != nil {
 			return err
@@ -70,7 +72,7 @@ func (s *Service) RemoveMember(ctx context.Context, caller *principal.Principal,
 // update". Errors: ErrNotFound, also for a team of an organization that the caller is no
 // member of; ErrNotMember for other members; those of tenancy.Service.Enter.
 func (s *Service) Members(ctx context.Context, caller *principal.Principal, teamID string) (list []Member, err error) {
-	err = s.change(ctx, "list members", func(ctx context.Context) error {
+	err = s.change(ctx, caller, "", "list members", func(ctx context.Context) error {
 		t, err := s.store.FindForMember(ctx, caller.UserID, teamID)
 		if err != nil {
 			return err
@@ -78,6 +80,7 @@ func (s *Service) Members(ctx context.Context, caller *principal.Principal, team
 		if _, _, err := s.cfg.Organizations.Enter(ctx, caller, t.OrganizationID); err != nil {
 			return hidden(err)
 		}
+		ctx = rowscope.Within(ctx, t.OrganizationID)
 		if list, err = s.store.Members(ctx, t.OrganizationID, t.ID); err != nil {
 			return err
 		}
@@ -109,10 +112,11 @@ func hidden(err error) error {
 // them out waits, and takes the team out of their sessions then. Errors: ErrNotFound,
 // ErrNotMember, those of tenancy.Service.Enter.
 func (s *Service) Choose(ctx context.Context, caller *principal.Principal, organizationID, teamID string) (t Team, err error) {
-	err = s.change(ctx, "choose", func(ctx context.Context) error {
+	err = s.change(ctx, caller, organizationID, "choose", func(ctx context.Context) error {
 		if _, _, err := s.cfg.Organizations.Enter(ctx, caller, organizationID); err != nil {
 			return err
 		}
+		ctx = rowscope.Within(ctx, organizationID)
 		if t, err = s.find(ctx, organizationID, teamID); err != nil {
 			return err
 		}

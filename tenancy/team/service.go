@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tenon-go/tenon/internal/hook"
+	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/tenancy"
 )
@@ -88,11 +89,12 @@ func (s *Service) Create(ctx context.Context, caller *principal.Principal, organ
 	if name, err = clean(name); err != nil {
 		return Team{}, err
 	}
-	err = s.change(ctx, "create", func(ctx context.Context) error {
+	err = s.change(ctx, caller, organizationID, "create", func(ctx context.Context) error {
 		o, m, err := s.cfg.Organizations.AuthorizeAlone(ctx, caller, organizationID, "team", "create")
 		if err != nil {
 			return err
 		}
+		ctx = rowscope.Within(ctx, o.ID)
 		id, err := s.newID()
 		if err != nil {
 			return err
@@ -114,11 +116,12 @@ func (s *Service) Rename(ctx context.Context, caller *principal.Principal, organ
 	if name, err = clean(name); err != nil {
 		return Team{}, err
 	}
-	err = s.change(ctx, "rename", func(ctx context.Context) error {
+	err = s.change(ctx, caller, organizationID, "rename", func(ctx context.Context) error {
 		o, m, err := s.cfg.Organizations.Authorize(ctx, caller, organizationID, "team", "update")
 		if err != nil {
 			return err
 		}
+		ctx = rowscope.Within(ctx, o.ID)
 		before, err := s.find(ctx, o.ID, id)
 		if err != nil {
 			return err
@@ -135,11 +138,12 @@ func (s *Service) Rename(ctx context.Context, caller *principal.Principal, organ
 // transaction of ctx; Hooks.TeamDeleted runs in it. Errors: ErrNotFound, those of
 // tenancy.Service.Authorize.
 func (s *Service) Remove(ctx context.Context, caller *principal.Principal, organizationID, id string) error {
-	return s.change(ctx, "remove", func(ctx context.Context) error {
+	return s.change(ctx, caller, organizationID, "remove", func(ctx context.Context) error {
 		o, m, err := s.cfg.Organizations.Authorize(ctx, caller, organizationID, "team", "delete")
 		if err != nil {
 			return err
 		}
+		ctx = rowscope.Within(ctx, o.ID)
 		before, err := s.find(ctx, o.ID, id)
 		if err != nil {
 			return err
@@ -152,9 +156,9 @@ func (s *Service) Remove(ctx context.Context, caller *principal.Principal, organ
 	})
 }
 
-// change runs work in a transaction.
-func (s *Service) change(ctx context.Context, what string, work func(ctx context.Context) error) error {
-	if err := s.store.InTx(ctx, work); err != nil {
+// change runs work in a transaction, in which the caller asks for the organization.
+func (s *Service) change(ctx context.Context, caller *principal.Principal, organizationID, what string, work func(ctx context.Context) error) error {
+	if err := s.store.InTx(rowscope.Asking(ctx, caller.UserID, organizationID), work); err != nil {
 		return fmt.Errorf("team: %s: %w", what, err)
 	}
 	return nil
@@ -178,7 +182,7 @@ func (s *Service) List(ctx context.Context, caller *principal.Principal, organiz
 	if _, _, err := s.cfg.Organizations.Enter(ctx, caller, organizationID); err != nil {
 		return nil, fmt.Errorf("team: list: %w", err)
 	}
-	list, err := s.store.Teams(ctx, organizationID)
+	list, err := s.store.Teams(rowscope.Within(ctx, organizationID), organizationID)
 	if err != nil {
 		return nil, fmt.Errorf("team: list: %w", err)
 	}
@@ -211,6 +215,7 @@ func (s *Service) listOf(ctx context.Context, caller *principal.Principal, userI
 	if _, _, err := s.cfg.Organizations.Authorize(ctx, caller, organizationID, "member", "update"); err != nil {
 		return nil, err
 	}
+	ctx = rowscope.Within(ctx, organizationID)
 	if _, _, err := s.cfg.Organizations.Membership(ctx, organizationID, userID); err != nil {
 		return nil, notMember(err)
 	}

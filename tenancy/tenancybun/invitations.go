@@ -184,7 +184,7 @@ func (s *Invitations) Sent(ctx context.Context, organizationID string) (list []i
 
 // Forget implements invitation.Store.
 func (s *Invitations) Forget(ctx context.Context, userID string) error {
-	_, err := s.forget.Exec(ctx, userID, userID)
+	_, err := s.forget.Exec(s.AsSystem(ctx), userID, userID)
 	return bundb.Wrap("tenancybun: forget a user's invitations", err)
 }
 

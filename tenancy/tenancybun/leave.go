@@ -15,6 +15,7 @@ func (s *Store) LockOwned(ctx context.Context, userID string) ([]tenancy.Organiz
 		return nil, tenancy.ErrNoTransaction
 	}
 	var models []organizationModel
+	ctx = s.AsSystem(ctx)
 	query := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model(&models).Where("o.owner_id = ?", userID).OrderExpr("o.id")
 	if s.Dialect() == bundb.Postgres {
 		query.For("UPDATE")
@@ -118,6 +119,7 @@ func (s *Store) RemoveMemberships(ctx context.Context, userID string) ([]tenancy
 		return nil, tenancy.ErrNoTransaction
 	}
 	var gone []memberModel
+	ctx = s.AsSystem(ctx)
 	_, err := s.Bun().NewDelete().Conn(s.Conn(ctx)).Model((*memberModel)(nil)).
 		Where("m.user_id = ?", userID).Returning("id, organization_id, user_id, role, created_at").Exec(ctx, &gone)
 	return members(gone), bundb.Wrap("tenancybun: remove memberships", err)
@@ -126,6 +128,7 @@ func (s *Store) RemoveMemberships(ctx context.Context, userID string) ([]tenancy
 // Share implements tenancy.DepartureStore.
 func (s *Store) Share(ctx context.Context, userID, otherID string) (bool, error) {
 	var shared bool
+	ctx = s.AsSystem(ctx)
 	err := s.share.QueryRow(ctx, userID, otherID).Scan(&shared)
 	return shared, bundb.Wrap("tenancybun: share", err)
 }

@@ -60,6 +60,7 @@ func (s *Store) Organizations(ctx context.Context, userID string, limit int) ([]
 
 // SlugTaken implements tenancy.OrganizationStore.
 func (s *Store) SlugTaken(ctx context.Context, slug string) (bool, error) {
+	ctx = s.AsSystem(ctx)
 	taken, err := s.Bun().NewSelect().Conn(s.Conn(ctx)).Model((*organizationModel)(nil)).Where("o.slug = ?", slug).Exists(ctx)
 	return taken, bundb.Wrap("tenancybun: look a slug up", err)
 }

@@ -20,22 +20,27 @@ func Schema() bundb.Schema {
 }
 
 // Secured returns whose the rows of the package's tables are, for row security. An
-// organization's scope opens all that is its own; a user's lets read, and not
-// change, the own memberships and what they are memberships of.
-func Secured() []bundb.SecuredTable {
-	const own = "user_id = " + bundb.ScopedUser
+// organization's scope opens all that is its own; a user's lets read, and not change, the
+// own memberships and what members may know of their organizations, and the invitations
+// to the user with who invites. address is SQL for the proven address of the scope's user,
+// as invitations have it, such as authbun.ScopedAddress returns; empty, there is none.
+func Secured(address string) []bundb.SecuredTable {
+	const (
+		own    = "user_id = " + bundb.ScopedUser
+		places = "(SELECT m.organization_id FROM tenon_members AS m WHERE m." + own + ")"
+		inside = "organization_id IN " + places
+	)
+	invited, inviting := inside, "id IN "+places
+	if address != "" {
+		invited += " OR email = " + address
+		inviting += " OR id IN (SELECT i.organization_id FROM tenon_invitations AS i WHERE i.status = 'pending' AND i.email = " + address + ")"
+	}
 	return []bundb.SecuredTable{
-		{
-			Table: "tenon_organizations", Organization: "id",
-			ReadIf: "id IN (SELECT m.organization_id FROM tenon_members AS m WHERE m." + own + ")",
-		},
-		{Table: "tenon_members", Organization: "organization_id", ReadIf: own},
+		{Table: "tenon_organizations", Organization: "id", ReadIf: inviting, LockIf: "id IN " + places},
+		{Table: "tenon_members", Organization: "organization_id", ReadIf: own, LockIf: own},
 		{Table: "tenon_organization_roles", Organization: "organization_id"},
-		{Table: "tenon_invitations", Organization: "organization_id"},
-		{
-			Table: "tenon_teams", Organization: "organization_id",
-			ReadIf: "id IN (SELECT m.team_id FROM tenon_team_members AS m WHERE m." + own + ")",
-		},
+		{Table: "tenon_invitations", Organization: "organization_id", ReadIf: invited},
+		{Table: "tenon_teams", Organization: "organization_id", ReadIf: inside},
 		{Table: "tenon_team_members", Organization: "organization_id", ReadIf: own},
 	}
 }

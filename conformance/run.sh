@@ -7,6 +7,7 @@
 #   oidc      signing in with others, by a certified OpenID provider in Node, Chromium and the official client
 #   client    the routes, by the official better-auth client, on SQLite and PostgreSQL
 #   browser   the pages, by Chromium without JavaScript
+#   rows      organizations, invitations, notifications and the audit trail, with PostgreSQL's row security
 #   transit   crypto/transitkms, by the transit engine of HashiCorp Vault
 #
 # It needs Go and Node, fetches the rest, and starts a PostgreSQL of its own unless TENON_TEST_POSTGRES names one.
@@ -104,6 +105,11 @@ browser() {
   fi
 }
 
+rows() {
+  judge rows env TENON_TEST_ROW_SECURITY=1 TENON_TEST_REQUIRE=postgres go test -count=1 -timeout "$limit" \
+    -run 'Organization|Invit|Team|News|Notif|Trail|Audit|R13|R18|R21|R29|R31' -skip 'SQLite|/sqlite' .
+}
+
 transit() {
   if timeout "$limit" go test -C conformance/transit -c -o "$work/transit.test" . >"$work/transit-build.log" 2>&1; then
     judge transit "$work/transit.test" -test.timeout=2m
@@ -121,9 +127,9 @@ else
     eval "$name() { missing $name 'there is no node and npm'; }"
   done
 fi
-for name in ${*:-envelope jwt refresh oidc client browser transit}; do
+for name in ${*:-envelope jwt refresh oidc client browser rows transit}; do
   case $name in
-    envelope | jwt | refresh | oidc | client | browser | transit) "$name" ;;
+    envelope | jwt | refresh | oidc | client | browser | rows | transit) "$name" ;;
     *) echo "conformance: there is no judge called $name" >&2; exit 2 ;;
   esac
 done

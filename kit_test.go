@@ -123,7 +123,7 @@ func (w *world) start(t *testing.T) {
 // owner of the tables, who sees everything.
 func (w *world) secure(t *testing.T) {
 	t.Helper()
-	w.cfg.DB = bundbtest.Secured(t, w.db, tenon.Secured()...)
+	w.cfg.DB = bundbtest.Secured(t, w.db, append(tenon.Secured(), w.cfg.SecuredTables...)...)
 	w.start(t)
 }
 

@@ -56,7 +56,9 @@ func (b *browser) call(h http.Handler, target string, headers map[string][]strin
 	}
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, r)
-	return answer{rec.Result(), rec.Body.String()}
+	response := rec.Result()
+	response.Request = r
+	return answer{response, rec.Body.String()}
 }
 
 // whereAmI answers with what the principal says of the scope.

@@ -13,6 +13,7 @@ import (
 	"github.com/tenon-go/tenon/bundb/bundbtest"
 	"github.com/tenon-go/tenon/internal/assert"
 	"github.com/tenon-go/tenon/internal/rowscope"
+	"github.com/tenon-go/tenon/principal"
 )
 
 // withRows returns a world on PostgreSQL with row security, whatever the environment
@@ -90,6 +91,7 @@ func (w *world) peopleChange(t *testing.T, owner, guest *browser, organizationID
 	owner.post("/organization/create-role", map[string]any{"role": "cook", "permission": map[string]any{"team": []string{"create"}}}).must(t, http.StatusOK, "")
 	member := w.text(t, "SELECT id FROM tenon_members WHERE organization_id = ? AND user_id = ?", organizationID, guest.idOf())
 	owner.post("/organization/update-member-role", map[string]any{"memberId": member, "role": "cook"}).must(t, http.StatusOK, "")
+	guest.call(w.RequirePermission("team", "create")(http.HandlerFunc(whereAmI)), "/", nil).must(t, http.StatusOK, "")
 	team := guest.makesTeam("kitchen")
 	owner.post("/organization/add-team-member", map[string]any{"teamId": team, "userId": guest.idOf()}).must(t, http.StatusOK, "")
 	guest.post("/organization/set-active-team", map[string]any{"teamId": team}).must(t, http.StatusOK, "")
@@ -160,6 +162,46 @@ func TestR29_AHostsRouteWithoutAnyWhereShowsNothingOfTheNeighbour(t *testing.T) 
 		assert.Equal(t, seen(bob, h, map[string][]string{"X-Organization-Id": {acme}}), all)
 	}
 	assert.Equal(t, bob.call(w.RequireOrganization(careless), "/?organizationId="+w.text(t, "SELECT organization_id FROM tenon_members WHERE user_id = ? AND organization_id <> ?", ada.idOf(), acme), nil).StatusCode, http.StatusNotFound)
+}
+
+// A host's own table, in a transaction of its own with Tenon's calls.
+func TestR29_AHostsOwnTableStandsBehindTheSameWall(t *testing.T) {
+	t.Parallel()
+	db := bundbtest.Postgres(t, tenon.Schemas()...)
+	_, err := db.Raw(t.Context()).ExecContext(t.Context(), "CREATE TABLE projects (organization_id text NOT NULL, name text NOT NULL)")
+	assert.NoError(t, err)
+	w := newWorld(t, db, withInvoices, func(c *tenon.Config) {
+		c.SecuredTables = []bundb.SecuredTable{{Table: "projects", Organization: "organization_id"}}
+	})
+	if !w.DB.RowSecurity() {
+		w.secure(t)
+	}
+	ada, bob := w.signedIn(t, email), w.signedIn(t, guestEmail)
+	create := w.RequirePermission("invoices", "write")(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		caller, _ := principal.FromContext(r.Context())
+		assert.NoError(t, w.DB.InTx(r.Context(), func(ctx context.Context) error {
+			if _, _, err := w.Organizations.Authorize(ctx, caller, caller.OrganizationID, "invoices", "write"); err != nil {
+				return err
+			}
+			if _, err := w.DB.Statement("INSERT INTO projects VALUES (?, 'ours')").Exec(ctx, caller.OrganizationID); err != nil {
+				return err
+			}
+			return w.Audit.Record(ctx, audit.Entry{
+				Action: "sensitive_create", Event: "ProjectCreated", OrganizationID: caller.OrganizationID, Target: audit.Target{Type: "project", ID: "1"},
+			})
+		}))
+	}))
+	theirs := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := w.DB.Statement("INSERT INTO projects VALUES (?, 'theirs')").Exec(r.Context(), ada.organization())
+		assert.Error(t, err)
+		_, err = w.DB.Statement("DELETE FROM projects").Exec(r.Context())
+		assert.NoError(t, err)
+	})
+	for _, b := range []*browser{ada, bob} {
+		b.call(create, "/", nil).must(t, http.StatusOK, "")
+	}
+	bob.call(w.RequireOrganization(theirs), "/", nil).must(t, http.StatusOK, "")
+	assert.Equal(t, w.text(t, "SELECT string_agg(organization_id || name, ' ') FROM projects"), ada.organization()+"ours")
 }
 
 // A service that is asked for an organization inside a transaction that is about another

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tenon-go/tenon/auth"
 	"github.com/tenon-go/tenon/auth/authbun"
+	"github.com/tenon-go/tenon/bundb"
 	"github.com/tenon-go/tenon/internal/door"
 	"github.com/tenon-go/tenon/principal"
 	"github.com/tenon-go/tenon/session"
@@ -25,7 +26,7 @@ func (a *App) wireSession() error {
 	cfg.Absolute = cmp.Or(a.cfg.SessionAbsolute, cfg.Absolute)
 	cfg.BrowserOnly = cmp.Or(a.cfg.SessionBrowserOnly, cfg.BrowserOnly)
 	cfg.Peppers, cfg.AccessTokens, cfg.Users, cfg.Organizations = a.Keys, accessTokens{a.AccessTokens}, a.users, a.Organizations
-	cfg.SecondFactor, cfg.Permissions = a.cfg.SecondFactor, a.Organizations.Permissions
+	cfg.SecondFactor, cfg.Permissions = a.cfg.SecondFactor, a.permissions()
 	cfg.Hooks, cfg.Logger, cfg.Now = session.JoinHooks(a.auditSessions(), a.cfg.SessionHooks), a.cfg.Logger, a.DB.Now
 	if a.Sessions, err = session.New(store, cfg); err != nil {
 		return err
@@ -40,6 +41,17 @@ func (a *App) wireSession() error {
 		MultiSession: a.cfg.MultiSession, MaxPerBrowser: a.cfg.MaxSessionsPerBrowser,
 	})
 	return err
+}
+
+// permissions returns what says what a role allows, to lookups of sessions, which have
+// found the user in the organization. Without row security they pay nothing for it.
+func (a *App) permissions() func(ctx context.Context, organizationID, role string, version int64) (principal.Permissions, error) {
+	if !a.DB.RowSecurity() {
+		return a.Organizations.Permissions
+	}
+	return func(ctx context.Context, organizationID, role string, version int64) (principal.Permissions, error) {
+		return a.Organizations.Permissions(bundb.ForOrganization(ctx, organizationID), organizationID, role, version)
+	}
 }
 
 // sessions lets package auth start sessions without knowing package session.

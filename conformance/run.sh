@@ -107,7 +107,7 @@ browser() {
 
 rows() {
   judge rows env TENON_TEST_ROW_SECURITY=1 TENON_TEST_REQUIRE=postgres go test -count=1 -timeout "$limit" \
-    -run 'Organization|Invit|Team|News|Notif|Trail|Audit|R13|R18|R21|R29|R31' -skip 'SQLite|/sqlite' .
+    -run 'Twin|Organization|Invit|Team|News|Notif|Trail|Audit|R13|R18|R21|R29|R31' -skip 'SQLite|/sqlite' .
 }
 
 transit() {

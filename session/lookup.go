@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/tenon-go/tenon/internal/rowscope"
 	"github.com/tenon-go/tenon/problem"
 	"github.com/tenon-go/tenon/token"
 )
@@ -101,7 +100,6 @@ func (s *Service) permit(ctx context.Context, found *Found) (err error) {
 	if found.Session.OrganizationID == "" || s.cfg.Permissions == nil {
 		return nil
 	}
-	ctx = rowscope.Within(ctx, found.Session.OrganizationID) // in which the lookup found them
 	found.Permissions, err = s.cfg.Permissions(ctx, found.Session.OrganizationID, found.Role, found.RolesVersion)
 	if err != nil {
 		return fmt.Errorf("session: lookup: permissions: %w", err)

@@ -102,7 +102,7 @@ func TestTheKeySetDuringAnOutage(t *testing.T) {
 		_, err = second.AccessTokens.Verify(t.Context(), raw)
 		assert.NoError(t, err)
 		bundbtest.ClockOf(w.db).Advance(time.Minute)
-		assert.NoError(t, w.db.Close())
+		assert.NoError(t, w.DB.Close())
 		got := w.browser(t).get("/jwks")
 		assert.Equal(t, got.StatusCode, http.StatusServiceUnavailable)
 		assert.True(t, json.Valid([]byte(got.body)), got.body)

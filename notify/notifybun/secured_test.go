@@ -38,8 +38,12 @@ func TestR29_ANotificationIsOpenToItsRecipientAndItsOrganization(t *testing.T) {
 		return n
 	}
 	assert.Equal(t, []int{count(ctx), count(red), count(bundb.ForUser(ctx, "ada")), count(bundb.ForUser(ctx, "eve"))}, []int{0, 2, 2, 0})
+	// What eve did is news to ada, of no organization.
+	assert.Len(t, assert.Must(store.Add(bundb.ForUser(ctx, "eve"), item("", "ada")))(t), 1)
+	assert.Len(t, assert.Must(store.Add(ctx, append(item("", "ada"), item("", "bob")...)))(t), 1)
+	assert.Equal(t, []int{count(ctx), count(bundb.ForUser(ctx, "ada")), count(bundb.ForUser(ctx, "eve")), count(red)}, []int{0, 3, 0, 2})
 	later := db.Now().Add(time.Second)
 	assert.Equal(t, assert.Must(store.MarkAllRead(bundb.ForUser(ctx, "eve"), "ada", later, later))(t), 0)
-	assert.Equal(t, assert.Must(store.MarkAllRead(bundb.ForUser(ctx, "ada"), "ada", later, later))(t), 2)
-	assert.Equal(t, assert.Must(store.CountUnread(bundb.ForUser(ctx, "bob"), "bob"))(t), 2)
+	assert.Equal(t, assert.Must(store.MarkAllRead(bundb.ForUser(ctx, "ada"), "ada", later, later))(t), 3)
+	assert.Equal(t, assert.Must(store.CountUnread(bundb.ForUser(ctx, "bob"), "bob"))(t), 3)
 }

@@ -92,6 +92,7 @@ func (w *world) peopleChange(t *testing.T, owner, guest *browser, organizationID
 	member := w.text(t, "SELECT id FROM tenon_members WHERE organization_id = ? AND user_id = ?", organizationID, guest.idOf())
 	owner.post("/organization/update-member-role", map[string]any{"memberId": member, "role": "cook"}).must(t, http.StatusOK, "")
 	guest.call(w.RequirePermission("team", "create")(http.HandlerFunc(whereAmI)), "/", nil).must(t, http.StatusOK, "")
+	guest.post("/organization/update", map[string]any{"data": map[string]any{"name": "Mine"}}).must(t, http.StatusForbidden, "")
 	team := guest.makesTeam("kitchen")
 	owner.post("/organization/add-team-member", map[string]any{"teamId": team, "userId": guest.idOf()}).must(t, http.StatusOK, "")
 	guest.post("/organization/set-active-team", map[string]any{"teamId": team}).must(t, http.StatusOK, "")
@@ -118,7 +119,10 @@ func (w *world) everythingIsRecorded(t *testing.T, owner *browser, organizationI
 	assert.NoError(t, w.Drain(t.Context()))
 	owner.choose(organizationID).must(t, http.StatusOK, "")
 	assert.NoError(t, w.Drain(t.Context()))
-	assert.Contains(t, owner.get("/organization/list-audit").body, "OwnerChanged")
+	trail := owner.get("/organization/list-audit?limit=200").body
+	for _, event := range []string{"OwnerChanged", "Refused", "MemberJoined", "MemberLeft", "InvitationAccepted"} {
+		assert.Contains(t, trail, `"event":"`+event+`"`)
+	}
 	assert.Equal(t, owner.get("/audit/verify").decode(t)["valid"], any(true))
 	assert.Contains(t, owner.get("/audit/export").body, `{"end":{"items":`)
 	summary, err := w.Audit.VerifyAll(w.DB.AsSystem(t.Context()), func(r audit.Report) error {

@@ -39,7 +39,7 @@ func (b *bench) notification(ctx context.Context, w *world, guests []guest, n in
 	query := w.app.DB.Statement(`INSERT INTO tenon_notifications
   (id, user_id, category, type, organization_id, dedupe_key, title, body, link, data, in_app, created_at, read_at)
 VALUES (` + strings.Repeat("?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), (", n-1) + `?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (user_id, dedupe_key) DO NOTHING RETURNING id`).String()
+ON CONFLICT (user_id, organization_id, dedupe_key) DO NOTHING RETURNING id`).String()
 	const title, body, link = "Somebody answered you", "What they said is long enough to be cut in a list, and short enough to be read.", "/posts/42"
 	groups := len(guests) / n
 	sides := []side{

@@ -5,4 +5,5 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 mkdir -p out
 GOWORK=off go build -o out/bench .
-exec out/bench "$@"
+out/bench "$@"
+[ $# -gt 0 ] || go test -C .. ./bundb/postgres -run '^$' -bench '^BenchmarkScope$' # row security, off and on

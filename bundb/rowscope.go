@@ -24,17 +24,6 @@ type RowScope struct {
 	System bool
 }
 
-// carried is a scope and whether a change of organization or user is meant.
-type carried struct {
-	RowScope
-	switched bool
-}
-
-func carriedBy(ctx context.Context) carried {
-	c := rowscope.Of(ctx)
-	return carried{RowScope(c.Scope), c.Switched}
-}
-
 // unscoped returns ctx with no scope.
 func unscoped(ctx context.Context) context.Context { return rowscope.Carry(ctx, rowscope.Carried{}) }
 
@@ -94,12 +83,12 @@ func (r RowScope) Open() bool { return r.Organization != "" || r.User != "" }
 // mayEnter returns ErrScope unless a transaction in scope r may have a part in
 // scope c: one that adds to it, or differs by intention. A transaction cannot
 // change its role.
-func (r RowScope) mayEnter(c carried) error {
+func (r RowScope) mayEnter(c rowscope.Carried) error {
 	gains := func(from, to string) bool { return from == "" || from == to }
 	switch {
 	case r.System != c.System:
 		return ErrScope
-	case c.switched, gains(r.Organization, c.Organization) && gains(r.User, c.User):
+	case c.Switched, gains(r.Organization, c.Organization) && gains(r.User, c.User):
 		return nil
 	}
 	return ErrScope
@@ -107,8 +96,8 @@ func (r RowScope) mayEnter(c carried) error {
 
 // within returns ErrScope unless a statement in scope c may run in a transaction in
 // scope r: a change that is meant needs a savepoint.
-func (r RowScope) within(c carried) error {
-	c.switched = false
+func (r RowScope) within(c rowscope.Carried) error {
+	c.Switched = false
 	return r.mayEnter(c)
 }
 

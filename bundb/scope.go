@@ -66,11 +66,11 @@ func (s *scope) guard(ctx context.Context) context.Context {
 	if !s.db.strict {
 		return ctx
 	}
-	asked := carriedBy(ctx)
+	asked := rowscope.Of(ctx)
 	if s.rows.within(asked) != nil || asked.System && s.root.foreign && s.db.secured() {
 		return newFinished(ctx, ErrScope)
 	}
-	if err := s.sync(ctx, asked.RowScope); err != nil {
+	if err := s.sync(ctx, RowScope(asked.Scope)); err != nil {
 		return newFinished(ctx, err)
 	}
 	return ctx
@@ -113,7 +113,7 @@ func (s *scope) takeAfter() []func(context.Context) {
 
 // inSavepoint runs fn as a part of the transaction that can be undone alone.
 func (d *DB) inSavepoint(ctx context.Context, outer *scope, fn func(context.Context) error) error {
-	inner := carriedBy(ctx)
+	inner := rowscope.Of(ctx)
 	if d.strict {
 		if err := outer.rows.mayEnter(inner); err != nil {
 			return fmt.Errorf("bundb: savepoint: %w", err)
@@ -123,7 +123,7 @@ func (d *DB) inSavepoint(ctx context.Context, outer *scope, fn func(context.Cont
 	if err := outer.mark(ctx, name); err != nil {
 		return err
 	}
-	s := newScope(d, outer.tx, outer.root, inner.RowScope)
+	s := newScope(d, outer.tx, outer.root, RowScope(inner.Scope))
 	before := outer.root.current()
 	released := false
 	defer func() {
@@ -132,7 +132,7 @@ func (d *DB) inSavepoint(ctx context.Context, outer *scope, fn func(context.Cont
 			s.root.became(before) // undone too
 		}
 	}()
-	if err := s.sync(ctx, inner.RowScope); err != nil {
+	if err := s.sync(ctx, s.rows); err != nil {
 		return err
 	}
 	if err := fn(d.withScope(ctx, s)); err != nil {

@@ -26,9 +26,10 @@ var (
 //
 // Called with a transaction in ctx, InTx makes a savepoint: an error undoes only
 // what fn did, and the caller may go on. The scope of ctx is the one of the
-// transaction or savepoint, and a statement under another fails with ErrScope; so
-// does a savepoint that would leave the scope around it, see [SwitchScope]. When
-// fn has ended in whatever way, the scope before it is back. The isolation is READ
+// transaction or savepoint. With row security on, statements and savepoints in it may
+// add an organization or a user to that, and what would leave it fails with ErrScope,
+// see [SwitchScope]. When fn has ended in whatever way, the scope before it is back.
+// The isolation is READ
 // COMMITTED whatever the server's default, and nothing is retried.
 //
 // On SQLite transactions queue here for the one writer and then begin as
@@ -102,9 +103,10 @@ func (s *scope) commit(ctx context.Context) error {
 // with [DB.AfterCommit]. After a rollback it must not. Calling committed again
 // does nothing.
 //
-// With row security on, the first statement under the ctx gives the transaction
-// the scope of ctx, which stays until the transaction ends. The system's scope
-// cannot join: its role is another, and everything fails with ErrScope.
+// With row security on, each statement under the ctx gives the transaction the scope
+// of its own, which may only add to that of ctx; the last one's stays until the
+// transaction ends. The system's scope cannot join: its role is another, and
+// everything fails with ErrScope.
 func (d *DB) WithSQLTx(ctx context.Context, tx *sql.Tx) (_ context.Context, committed func()) {
 	s := newScope(d, tx, &root{foreign: true}, ScopeOf(ctx))
 	return d.withScope(ctx, s), func() {

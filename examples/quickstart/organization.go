@@ -83,8 +83,7 @@ func (s *server) organizationRoutes(mux *http.ServeMux) {
 }
 
 func (s *server) organization(w http.ResponseWriter, r *http.Request, caller account.Caller) {
-	var view organizationPage
-	for name, notice := range map[string]string{
+	view := organizationPage{Notice: notice(r, map[string]string{
 		"switched": "You act in this organization now.",
 		"created":  "The organization is there. You own it.",
 		"left":     "You are not a member of that organization any more.",
@@ -98,11 +97,7 @@ func (s *server) organization(w http.ResponseWriter, r *http.Request, caller acc
 		"withdrew": "If an offer was open, it is taken back.",
 		"accepted": "You own the organization now.",
 		"again":    "Thank you. Now go on with what you wanted to do.",
-	} {
-		if r.URL.Query().Has(name) {
-			view.Notice = notice
-		}
-	}
+	})}
 	s.showOrganization(w, r, caller, http.StatusOK, view)
 }
 

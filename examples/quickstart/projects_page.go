@@ -40,14 +40,9 @@ func (s *server) projectPageRoutes(mux *http.ServeMux) {
 }
 
 func (s *server) projects(w http.ResponseWriter, r *http.Request, caller account.Caller) {
-	var view projectsPage
-	for name, notice := range map[string]string{
+	view := projectsPage{Notice: notice(r, map[string]string{
 		"made": "The project is there. Everybody in the organization sees it.", "deleted": "The project is deleted.",
-	} {
-		if r.URL.Query().Has(name) {
-			view.Notice = notice
-		}
-	}
+	})}
 	s.showProjects(w, r, caller, http.StatusOK, view)
 }
 

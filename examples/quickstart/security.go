@@ -86,9 +86,18 @@ func (s *server) forUser(limit string, page userPage) http.Handler {
 	return s.app.Middleware(next)
 }
 
+// notice says what has just been done: what led here names it in the query.
+func notice(r *http.Request, done map[string]string) string {
+	for name, text := range done {
+		if r.URL.Query().Has(name) {
+			return text
+		}
+	}
+	return ""
+}
+
 func (s *server) security(w http.ResponseWriter, r *http.Request, caller account.Caller) {
-	var view security
-	for name, notice := range map[string]string{
+	view := security{Notice: notice(r, map[string]string{
 		"off":          "Signing in takes one step again. The app and the recovery codes are void.",
 		"on":           "From now on we mail you a code when you sign in.",
 		"added":        "The passkey is added. You are signed out on all other devices.",
@@ -98,11 +107,7 @@ func (s *server) security(w http.ResponseWriter, r *http.Request, caller account
 		"connected":    "The account is connected. It signs you in from now on. You are signed out on all other devices.",
 		"disconnected": "The account is disconnected. You are signed out on all other devices.",
 		"again":        "Thank you. Now go on with what you wanted to do.",
-	} {
-		if r.URL.Query().Has(name) {
-			view.Notice = notice
-		}
-	}
+	})}
 	s.showSecurity(w, r, caller, http.StatusOK, view)
 }
 

@@ -164,7 +164,7 @@ type ChainStore interface {
 	// TailOfAll returns what waits to be sealed of all of them together.
 	TailOfAll(ctx context.Context) (Tail, error)
 	// Roster returns the roster, its zero value where nothing was ever sealed, and how
-	// many chains there are.
+	// many chains there are, both of one moment: a sealer may be at work.
 	Roster(ctx context.Context) (r Roster, chains int64, err error)
 }
 
